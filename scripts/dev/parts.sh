@@ -1,0 +1,154 @@
+# shellcheck shell=bash
+# The parts of a system: how each is started, known ready, and stopped. The order is that of starting.
+
+PROGRAM_READY_S=60
+
+part_known() { # name
+    [[ "$1" =~ ^(postgres|kafka|clouds|ingress|worker-[1-9][0-9]?)$ ]]
+}
+
+parts_check() { # names …
+    local name
+    (($# > 0)) || usage_error "which part? postgres, kafka, clouds, ingress, worker-1 …"
+    for name in "$@"; do
+        part_known "${name}" || usage_error "there is no part '${name}': postgres, kafka, clouds, ingress, worker-1 …"
+    done
+}
+
+# The plain call of this function matters: in `part_start x || …` a failing command in the middle would go unnoticed.
+part_start() { # name
+    local name="$1"
+    if process_alive "${name}"; then
+        say "${name}" "running already (pid $(process_pid "${name}"))"
+        return 0
+    fi
+    setup_for "${name}"
+    case "${name}" in
+    postgres) postgres_start ;;
+    kafka) kafka_start ;;
+    clouds) clouds_start ;;
+    ingress) program_start ingress sluice-ingress SLUICE_INGRESS_LISTEN ;;
+    worker-*) program_start "${name}" sluice-worker SLUICE_WORKER_ADMIN_LISTEN ;;
+    esac
+    say "${name}" "ready (pid $(process_pid "${name}"))"
+}
+
+part_port() { # name: prints the port of ingress or of a worker
+    local key="${1^^}"
+    port_of "${key//-/_}_PORT"
+}
+
+program_start() { # part, program, variable that sets where it listens
+    local name="$1" path port
+    path="$(program_path "$2")"
+    port="$(part_port "${name}")"
+    program_command
+    process_spawn "${name}" "${PROGRAM_ENV[@]}" "$3=127.0.0.1:${port}" "${path}" "${PROGRAM_OPTIONS[@]}"
+    process_ready "${name}" "${PROGRAM_READY_S}" http_ok "http://127.0.0.1:${port}/readyz"
+}
+
+# Sets what stands before and after a program's path: its environment is that of RUN_DIR/programs.
+program_command() {
+    local name
+    PROGRAM_ENV=(env)
+    for name in "${DEV_NAMES[@]}"; do
+        PROGRAM_ENV+=("--unset=${name}")
+    done
+    PROGRAM_ENV+=(
+        "ASAN_OPTIONS=${ASAN_OPTIONS:-halt_on_error=1:abort_on_error=1:detect_leaks=1}"
+        "UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:print_stacktrace=1}"
+        "TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:second_deadlock_stack=1}"
+    )
+    PROGRAM_OPTIONS=()
+    [[ ! -f "${ROOT}/deploy/sluice.conf" ]] || PROGRAM_OPTIONS=(--config "${ROOT}/deploy/sluice.conf")
+}
+
+ctl_run() { # sluicectl's arguments …
+    local path
+    path="$(program_path sluicectl)"
+    program_command
+    "${PROGRAM_ENV[@]}" "${path}" "${PROGRAM_OPTIONS[@]}" "$@"
+}
+
+part_stop() { # name
+    if ! process_alive "$1"; then
+        process_forget "$1"
+        return 0
+    fi
+    case "$1" in
+    # SIGTERM would have the server wait for its clients
+    postgres) process_stop "$1" INT 60 ;;
+    clouds) process_stop "$1" TERM 10 ;;
+    *) process_stop "$1" TERM 60 ;;
+    esac
+    say "$1" "stopped"
+}
+
+# The door first, then the workers, then what they work with. What isn't known by name is stopped too.
+parts_stop_all() {
+    local name file names=(ingress) last=(clouds kafka postgres)
+    for file in "${RUN_DIR}"/*.pid; do
+        [[ -e "${file}" ]] || continue
+        name="$(basename "${file}" .pid)"
+        [[ " ${names[*]} ${last[*]} " == *" ${name} "* ]] || names+=("${name}")
+    done
+    for name in "${names[@]}" "${last[@]}"; do
+        part_stop "${name}"
+    done
+}
+
+cmd_start() {
+    local name
+    parts_check "$@"
+    lock_state
+    env_of_system
+    for name in "$@"; do
+        part_start "${name}"
+    done
+}
+
+cmd_stop() {
+    local name
+    parts_check "$@"
+    lock_state
+    for name in "$@"; do
+        part_stop "${name}"
+    done
+}
+
+cmd_kill() {
+    local name
+    parts_check "$@"
+    lock_state
+    for name in "$@"; do
+        if process_alive "${name}"; then
+            process_kill "${name}"
+            say "${name}" "killed"
+        else
+            process_forget "${name}"
+            say "${name}" "was not running"
+        fi
+    done
+}
+
+cmd_restart() {
+    local name
+    parts_check "$@"
+    lock_state
+    env_of_system
+    for name in "$@"; do
+        part_stop "${name}"
+        part_start "${name}"
+    done
+}
+
+cmd_status() {
+    local file name pid
+    printf '%-12s %-8s %s\n' part pid log
+    for file in "${RUN_DIR}"/*.pid; do
+        [[ -e "${file}" ]] || continue
+        name="$(basename "${file}" .pid)"
+        pid="$(process_pid "${name}")" || pid="dead"
+        printf '%-12s %-8s %s\n' "${name}" "${pid}" "${LOG_DIR}/${name}.log"
+    done
+}

@@ -1,0 +1,123 @@
+# shellcheck shell=bash
+# Every test. Each runner writes JUnit XML to STATE/results; the last line of the output is the sum of them all.
+
+SUITES=(unit tables lint io clouds system)
+
+cmd_test() {
+    local suite suites=("$@")
+    ((${#suites[@]} > 0)) || suites=("${SUITES[@]}")
+    for suite in "${suites[@]}"; do
+        [[ "${suite}" =~ ^(unit|tables|lint|io|clouds|system|fuzz)$ ]] \
+            || usage_error "there is no suite '${suite}': ${SUITES[*]} fuzz"
+    done
+    # systems of tests are their own, whatever the caller's shell says
+    env_clear
+    use_state "${SLUICE_DEV_DIR:-${TOOLS}/test}"
+    PRESET="${SLUICE_PRESET:-asan}"
+    export SLUICE_DEV_DIR="${STATE}" SLUICE_PRESET="${PRESET}"
+    RESULTS="${STATE}/results"
+    setup_all
+    lock_take "${STATE}/test.lock" "testing"
+    rm -rf "${RESULTS}"
+    mkdir -p "${RESULTS}"
+    trap test_clean_up EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    test_builds "${suites[@]}"
+    if [[ -z "$(compgen -G "${RESULTS}/*.status")" ]]; then
+        for suite in "${suites[@]}"; do
+            "test_${suite}"
+        done
+    fi
+    test_clean_up
+    /usr/bin/python3 "${ROOT}/scripts/dev/junit_sum.py" "${RESULTS}"
+}
+
+# Whatever a test has left running, here or in the system of tests/system.
+test_clean_up() {
+    local dir
+    trap - EXIT
+    for dir in "${STATE}" "${STATE}/system"; do
+        [[ ! -d "${dir}/run" ]] || SLUICE_DEV_DIR="${dir}" "${ROOT}/dev" down >/dev/null
+    done
+}
+
+test_builds() { # suites …
+    local suite preset presets=()
+    for suite in "$@"; do
+        case "${suite}" in
+        unit | tables | io | system) presets+=("${PRESET}") ;;
+        # what is shipped is looked at as it is shipped
+        lint) presets+=("${PRESET}" release) ;;
+        fuzz) presets+=(fuzz) ;;
+        clouds) ;;
+        esac
+    done
+    while IFS= read -r preset; do
+        [[ -z "${preset}" ]] || test_run "build-${preset}" "${ROOT}/dev" build "${preset}"
+    done < <(printf '%s\n' "${presets[@]}" | sort -u)
+}
+
+fuzz_compiler() {
+    command -v clang || command -v clang-14 || die "clang is missing"
+}
+
+# A runner that fails without a failed test to show for it (it could not start, say) counts as one.
+test_run() { # name of the results, command …
+    local name="$1" status=0
+    shift
+    say "test" "${name}"
+    "$@" </dev/null || status=$?
+    if ((status != 0)); then
+        printf '%s\n' "${status}" >"${RESULTS}/${name}.status"
+    fi
+}
+
+test_ctest() { # name, preset, ctest's selection …
+    local name="$1" preset="$2"
+    shift 2
+    test_run "${name}" ctest --test-dir "${ROOT}/build/${preset}" --output-on-failure --no-tests=error \
+        --parallel "$(nproc)" --output-junit "${RESULTS}/${name}.xml" "$@"
+}
+
+test_pytest() { # name, pytest's arguments …
+    local name="$1"
+    shift
+    test_run "${name}" env -C "${ROOT}" PYTHONPATH="${ROOT}/tests" PYTHONDONTWRITEBYTECODE=1 \
+        "${VENV_PYTHON}" -m pytest -q -p no:cacheprovider --junitxml="${RESULTS}/${name}.xml" "$@"
+}
+
+test_unit() {
+    test_ctest unit "${PRESET}" --label-regex '^unit$' --label-exclude '^(tables|io)$'
+}
+
+test_tables() {
+    test_ctest tables "${PRESET}" --label-regex '^tables$'
+}
+
+test_lint() {
+    test_ctest lint "${PRESET}" --label-regex '^lint$'
+    test_ctest lint-release release --label-regex '^built$'
+}
+
+test_fuzz() {
+    test_ctest fuzz fuzz --label-regex '^fuzz$'
+}
+
+test_clouds() {
+    test_pytest clouds tests/clouds
+}
+
+# Tests of single modules against real servers, whose addresses they find in their environment.
+test_io() {
+    test_run io-servers "${ROOT}/dev" start postgres kafka
+    if [[ ! -f "${RESULTS}/io-servers.status" ]]; then
+        # shellcheck disable=SC1090
+        (. "${ENV_FILE}" && test_ctest io "${PRESET}" --label-regex '^io$')
+    fi
+    test_run io-down "${ROOT}/dev" down
+}
+
+test_system() {
+    test_pytest system tests/system
+}
