@@ -1,0 +1,1 @@
+"""The simulated clouds: stand-ins for Hetzner, Tailscale, GitHub, Stripe, Resend and the provisioner."""
