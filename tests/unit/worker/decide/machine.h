@@ -1,0 +1,46 @@
+/* machine.h - a small model of all that surrounds the rules: executor, workflow runs, clouds, timers, and the log
+ * of events between them.
+ *
+ * Every step is drawn from a seeded generator. Events reach the rules late, twice and out of order, as they do in
+ * life; the executor obeys the order and exclusion of the real one, and loses leases. The model knows which agents
+ * have a server in the cloud.
+ */
+#ifndef DECIDE_MACHINE_H
+#define DECIDE_MACHINE_H
+
+#include "tests/support/world.h"
+
+#define MACHINE_AGENTS   4
+#define MACHINE_LOG_MAX  64
+#define MACHINE_RUNS_MAX 64
+#define MACHINE_HISTORY  32
+
+struct run {
+    struct sl_str id;
+    struct sl_uuid job_id, agent_id;
+    bool works, claimed; /* still working; was granted its job */
+};
+
+struct machine {
+    struct world world;
+    uint64_t random;
+    int64_t now_ms;
+    unsigned events;
+    struct input log[MACHINE_LOG_MAX]; /* on the way */
+    size_t log_count;
+    struct input history[MACHINE_HISTORY]; /* decided before, to come again */
+    size_t history_count;
+    struct run runs[MACHINE_RUNS_MAX];
+    size_t run_count;
+    bool has_server[MACHINE_AGENTS];
+};
+
+void machine_init(struct machine *machine, uint64_t seed);
+void machine_deinit(struct machine *machine);
+/* One thing happens: a person, Stripe, the executor, a run, a timer, or an event arrives. Asserts the invariants
+ * after it. */
+void machine_step(struct machine *machine);
+/* Nothing more from outside; all that is under way ends. Asserts that nothing stays behind. */
+void machine_settle(struct machine *machine);
+
+#endif
