@@ -1,0 +1,66 @@
+/* hetzner.h - the Hetzner Cloud API (docs.hetzner.cloud, v1): servers, their power, and the actions that change it.
+ *
+ * A request function gives false only for an id that is no id, or a URL too long. A reply function gives false when the
+ * body isn't what the API documents; unknown fields are ignored. Neither looks at the status: the caller has judged it.
+ */
+#ifndef CLOUDS_HETZNER_H
+#define CLOUDS_HETZNER_H
+
+#include "worker/clouds/cloud.h"
+
+extern const struct cloud HETZNER;
+
+#define HETZNER_ID_BYTES 24
+
+enum hetzner_status {
+    HETZNER_UNKNOWN = 0, /* also any text that isn't documented */
+    HETZNER_RUNNING,
+    HETZNER_INITIALIZING,
+    HETZNER_STARTING,
+    HETZNER_STOPPING,
+    HETZNER_OFF,
+    HETZNER_DELETING,
+    HETZNER_MIGRATING,
+    HETZNER_REBUILDING,
+    HETZNER_STATUS_COUNT
+};
+
+struct hetzner_server {
+    char id[HETZNER_ID_BYTES];
+    char name[64];
+    enum hetzner_status status;
+    bool locked; /* an action is under way */
+    char ipv4[48];
+    char agent_label[64]; /* sluice-agent; empty: none */
+    char job_label[64];   /* sluice-job */
+};
+
+enum hetzner_power { HETZNER_POWERON = 1, HETZNER_POWEROFF, HETZNER_SHUTDOWN };
+
+enum hetzner_action_status { HETZNER_ACTION_RUNNING = 1, HETZNER_ACTION_SUCCESS, HETZNER_ACTION_ERROR };
+
+struct hetzner_action {
+    char id[HETZNER_ID_BYTES];
+    enum hetzner_action_status status;
+    struct cloud_error error; /* of a failed one */
+};
+
+SL_MUST_CHECK bool hetzner_get_server(const struct cloud_account *account, struct sl_str server_id,
+                                      struct cloud_request *request, struct sl_err *err);
+/* By exact name. */
+SL_MUST_CHECK bool hetzner_find_server(const struct cloud_account *account, struct sl_str name,
+                                       struct cloud_request *request, struct sl_err *err);
+SL_MUST_CHECK bool hetzner_change_power(const struct cloud_account *account, struct sl_str server_id,
+                                        enum hetzner_power power, struct cloud_request *request, struct sl_err *err);
+SL_MUST_CHECK bool hetzner_delete_server(const struct cloud_account *account, struct sl_str server_id,
+                                         struct cloud_request *request, struct sl_err *err);
+SL_MUST_CHECK bool hetzner_get_action(const struct cloud_account *account, struct sl_str action_id,
+                                      struct cloud_request *request, struct sl_err *err);
+
+SL_MUST_CHECK bool hetzner_read_server(const struct sl_http_response *response, struct hetzner_server *ret_server);
+/* A list by name holds at most one: *ret_found says whether. */
+SL_MUST_CHECK bool hetzner_read_found(const struct sl_http_response *response, bool *ret_found,
+                                      struct hetzner_server *ret_server);
+SL_MUST_CHECK bool hetzner_read_action(const struct sl_http_response *response, struct hetzner_action *ret_action);
+
+#endif

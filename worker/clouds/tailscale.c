@@ -1,0 +1,161 @@
+/* tailscale.c - requests and replies of the Tailscale API. */
+#include "worker/clouds/tailscale.h"
+
+#include <string.h>
+
+#include "common/json.h"
+
+#define REPLY_BYTES_MAX (4 * 1024 * 1024)
+#define TOKEN_LIFE_MS   (INT64_C(3600) * 1000) /* where the reply doesn't say */
+
+static const struct cloud_setting required[] = {
+    {.key = "api_key", .variable = "TAILSCALE_API_KEY", .instead = "oauth_client_id"},
+    {.key = "oauth_client_secret", .variable = "TAILSCALE_OAUTH_CLIENT_SECRET", .instead = "api_key"},
+};
+
+/* No limit is published and no header documented, but a 429 may carry Retry-After. */
+static void read_limits(const struct sl_http_response *response, int64_t now_ms, struct cloud_limits *ret_limits)
+{
+    *ret_limits = (struct cloud_limits){.retry_after_ms = cloud_retry_after_ms(response, now_ms)};
+}
+
+static void read_error(const struct sl_http_response *response, struct cloud_error *ret_error)
+{
+    *ret_error = (struct cloud_error){0};
+    SL_JSON_AUTO *json = NULL;
+    if (sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL))
+        cloud_copy(ret_error->message, sizeof(ret_error->message), sl_json_str(json, "message"));
+}
+
+const struct cloud TAILSCALE = {
+    .id = CLOUD_TAILSCALE,
+    .name = "tailscale",
+    .section = "cloud tailscale",
+    .required = required,
+    .required_count = SL_ARRAY_LEN(required),
+    .read_limits = read_limits,
+    .read_error = read_error,
+};
+
+bool tailscale_find_devices(const struct cloud_account *account, struct sl_str hostname, struct cloud_request *request,
+                            struct sl_err *err)
+{
+    if (!cloud_request_start(request, account, "GET", err, "/api/v2/tailnet/"))
+        return false;
+    cloud_request_encoded(request, sl_str_of(account->tailnet));
+    cloud_request_plain(request, "/devices?hostname=");
+    cloud_request_encoded(request, hostname);
+    return cloud_request_finish(request, err);
+}
+
+static bool device_call(const struct cloud_account *account, const char *method, struct sl_str device_id,
+                        struct cloud_request *request, struct sl_err *err)
+{
+    if (!cloud_id_is_safe(device_id, TAILSCALE_ID_BYTES - 1, false)) {
+        char text[40];
+        cloud_copy(text, sizeof(text), device_id);
+        return sl_err_set(err, SL_ERR_PERMANENT, "\"%s\" is no id of a Tailscale device", text);
+    }
+    return cloud_request_start(request, account, method, err, "/api/v2/device/%" SL_STR_FMT, SL_STR_ARG(device_id)) &&
+           cloud_request_finish(request, err);
+}
+
+bool tailscale_get_device(const struct cloud_account *account, struct sl_str device_id, struct cloud_request *request,
+                          struct sl_err *err)
+{
+    return device_call(account, "GET", device_id, request, err);
+}
+
+bool tailscale_delete_device(const struct cloud_account *account, struct sl_str device_id,
+                             struct cloud_request *request, struct sl_err *err)
+{
+    return device_call(account, "DELETE", device_id, request, err);
+}
+
+/* application/x-www-form-urlencoded */
+static void form_value(struct sl_buf *body, struct sl_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+            byte == '-' || byte == '_' || byte == '.')
+            sl_buf_append_char(body, (char)byte);
+        else
+            sl_buf_printf(body, "%%%02X", byte);
+    }
+}
+
+bool tailscale_get_token(const struct cloud_account *account, struct cloud_request *request, struct sl_err *err)
+{
+    struct cloud_account bare = *account;
+    bare.token = SL_STR_NONE;
+    if (!cloud_request_start(request, &bare, "POST", err, "/api/v2/oauth/token"))
+        return false;
+    cloud_request_header(request, "Content-Type", SL_STR("application/x-www-form-urlencoded"));
+    sl_buf_append_cstr(&request->body, "grant_type=client_credentials&client_id=");
+    form_value(&request->body, account->oauth_client_id);
+    sl_buf_append_cstr(&request->body, "&client_secret=");
+    form_value(&request->body, account->oauth_client_secret);
+    return cloud_request_finish(request, err);
+}
+
+static bool read_one(const json_t *json, struct tailscale_device *ret_device)
+{
+    char digits[24];
+    struct sl_str id = sl_json_id(json, "nodeId", digits);
+    if (sl_str_empty(id))
+        id = sl_json_id(json, "id", digits);
+    if (!cloud_id_is_safe(id, TAILSCALE_ID_BYTES - 1, false))
+        return false;
+    struct tailscale_device device = {.external = sl_json_bool(json, "isExternal", false)};
+    cloud_copy(device.id, sizeof(device.id), id);
+    cloud_copy(device.hostname, sizeof(device.hostname), sl_json_str(json, "hostname"));
+    cloud_copy(device.address, sizeof(device.address), sl_json_str(json, "addresses.0"));
+    *ret_device = device;
+    return true;
+}
+
+bool tailscale_read_found(const struct sl_http_response *response, struct sl_str hostname, bool *ret_found,
+                          struct tailscale_device *ret_device)
+{
+    SL_JSON_AUTO *json = NULL;
+    if (!sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL))
+        return false;
+    const json_t *devices = sl_json_at(json, "devices");
+    if (!json_is_array(devices))
+        return false;
+    for (size_t i = 0; i < json_array_size(devices); i++) {
+        struct tailscale_device device;
+        if (!read_one(json_array_get(devices, i), &device))
+            return false;
+        if (!device.external && sl_str_equal(sl_str_of(device.hostname), hostname)) {
+            *ret_device = device;
+            *ret_found = true;
+            return true;
+        }
+    }
+    *ret_found = false;
+    return true;
+}
+
+bool tailscale_read_device(const struct sl_http_response *response, struct tailscale_device *ret_device)
+{
+    SL_JSON_AUTO *json = NULL;
+    return sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL) && read_one(json, ret_device);
+}
+
+bool tailscale_read_token(const struct sl_http_response *response, struct tailscale_token *ret_token)
+{
+    SL_JSON_AUTO *json = NULL;
+    if (!sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL))
+        return false;
+    struct sl_str text = sl_json_str(json, "access_token");
+    int64_t expires_in_s = TOKEN_LIFE_MS / 1000;
+    if (sl_json_int(json, "expires_in", &expires_in_s) && (expires_in_s <= 0 || expires_in_s > 24 * 3600))
+        expires_in_s = TOKEN_LIFE_MS / 1000;
+    if (sl_str_empty(text) || text.len >= sizeof(ret_token->text))
+        return false;
+    *ret_token = (struct tailscale_token){.expires_in_ms = expires_in_s * 1000};
+    memcpy(ret_token->text, text.ptr, text.len);
+    return true;
+}

@@ -1,0 +1,43 @@
+/* tailscale.h - the Tailscale API (api v2): devices of a tailnet, and tokens for OAuth clients.
+ *
+ * As in hetzner.h: request functions give false only for what can't be sent, reply functions for a body that isn't as
+ * documented.
+ */
+#ifndef CLOUDS_TAILSCALE_H
+#define CLOUDS_TAILSCALE_H
+
+#include "worker/clouds/cloud.h"
+
+extern const struct cloud TAILSCALE;
+
+#define TAILSCALE_ID_BYTES 64
+
+struct tailscale_device {
+    char id[TAILSCALE_ID_BYTES]; /* nodeId; the old numeric id where there is no other */
+    char hostname[256];
+    char address[48]; /* the first */
+    bool external;    /* shared in from another tailnet: not ours to delete */
+};
+
+struct tailscale_token {
+    char text[512];
+    int64_t expires_in_ms;
+};
+
+SL_MUST_CHECK bool tailscale_find_devices(const struct cloud_account *account, struct sl_str hostname,
+                                          struct cloud_request *request, struct sl_err *err);
+SL_MUST_CHECK bool tailscale_get_device(const struct cloud_account *account, struct sl_str device_id,
+                                        struct cloud_request *request, struct sl_err *err);
+SL_MUST_CHECK bool tailscale_delete_device(const struct cloud_account *account, struct sl_str device_id,
+                                           struct cloud_request *request, struct sl_err *err);
+/* OAuth client credentials for an access token. The account's token is not used. */
+SL_MUST_CHECK bool tailscale_get_token(const struct cloud_account *account, struct cloud_request *request,
+                                       struct sl_err *err);
+
+/* The first device of that very hostname which isn't external; *ret_found says whether there is one. */
+SL_MUST_CHECK bool tailscale_read_found(const struct sl_http_response *response, struct sl_str hostname,
+                                        bool *ret_found, struct tailscale_device *ret_device);
+SL_MUST_CHECK bool tailscale_read_device(const struct sl_http_response *response, struct tailscale_device *ret_device);
+SL_MUST_CHECK bool tailscale_read_token(const struct sl_http_response *response, struct tailscale_token *ret_token);
+
+#endif

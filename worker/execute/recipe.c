@@ -1,0 +1,164 @@
+/* recipe.c - finding recipes and steps, and the words that steps answer with. */
+#include "worker/execute/recipe.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "worker/execute/recipes/recipes.h"
+
+static const struct recipe *const all[] = {&RECIPE_PROVISION_GITHUB, &RECIPE_START, &RECIPE_STOP, &RECIPE_DESTROY,
+                                           &RECIPE_ROLLBACK};
+
+const struct recipe *const *recipes_all(size_t *ret_count)
+{
+    *ret_count = SL_ARRAY_LEN(all);
+    return all;
+}
+
+const struct recipe *recipe_of(enum job_kind kind, struct sl_str backend)
+{
+    for (size_t i = 0; i < SL_ARRAY_LEN(all); i++)
+        if (all[i]->kind == kind && (!all[i]->backend || sl_str_is(backend, all[i]->backend)))
+            return all[i];
+    return NULL;
+}
+
+const struct step *recipe_step(const struct recipe *recipe, struct sl_str name)
+{
+    for (size_t i = 0; i < recipe->step_count; i++)
+        if (sl_str_is(name, recipe->steps[i].name))
+            return &recipe->steps[i];
+    return NULL;
+}
+
+void recipe_check(const struct recipe *recipe)
+{
+    SL_ASSERT(recipe->step_count > 0 && recipe->step_count <= RECIPE_STEPS_MAX);
+    SL_ASSERT(recipe_step(recipe, sl_str_of(recipe->first)));
+    for (size_t i = 0; i < recipe->step_count; i++) {
+        const struct step *step = &recipe->steps[i];
+        SL_ASSERT(step->name[0] != '\0' && strlen(step->name) < sizeof(((struct findings *)0)->intent));
+        SL_ASSERT(recipe_step(recipe, sl_str_of(step->name)) == step);
+        SL_ASSERT(step->cloud > CLOUD_NONE && step->cloud < CLOUD_COUNT && step->prepare && step->done);
+        SL_ASSERT(!step->mutates || step->look);
+        SL_ASSERT(!step->look || recipe_step(recipe, sl_str_of(step->look)));
+        SL_ASSERT(step->wait_max_ms > 0);
+    }
+}
+
+struct step_result recipe_answer(const struct step *step, struct recipe_job *job, int *attempt,
+                                 const struct recipe_settings *settings, int64_t now_ms,
+                                 const struct sl_http_response *response, const struct classification *seen)
+{
+    struct findings *found = &job->found;
+    if (seen->verdict == VERDICT_UNKNOWN) {
+        struct step_result result = step_retry(step->look, "%s", seen->error.message);
+        result.after_ms = seen->after_ms;
+        return result;
+    }
+    if (step->mutates && seen->verdict != VERDICT_DONE)
+        found->intent[0] = '\0';
+    if (seen->verdict == VERDICT_NOT_DONE && seen->cause == CAUSE_LOCKED)
+        return step_wait_at(step->name, seen->after_ms);
+    if (seen->verdict == VERDICT_NOT_DONE) {
+        struct step_result result = step_retry(NULL, "%s", seen->error.message);
+        result.after_ms = seen->after_ms;
+        result.attempts_max = seen->attempts_max;
+        return result;
+    }
+    if (seen->verdict == VERDICT_REFUSED)
+        return step->refused ? step->refused(job, settings, now_ms, seen)
+                             : step_refused("%s: %s", step->name, seen->error.message);
+
+    struct step_result result = step->done(job, settings, now_ms, response);
+    if (result.action == STEP_RETRY)
+        return result; /* an answer that can't be read, or that isn't what was hoped for: the intent stays open */
+    if (step->mutates) {
+        found->intent[0] = '\0';
+        snprintf(found->changed, sizeof(found->changed), "%s", step->name);
+        /* what failed before was something else, and is behind us */
+        if (strcmp(found->failed, step->name) != 0) {
+            found->failed[0] = '\0';
+            found->floor = 0;
+        }
+    }
+    *attempt = (int)found->floor;
+    return result;
+}
+
+void recipe_failed(const struct step *step, struct recipe_job *job, const struct step_result *result, int *attempt)
+{
+    struct findings *found = &job->found;
+    ++*attempt;
+    found->waits_from_ms = 0;
+    if (!step->mutates && !result->next)
+        return; /* a read that is simply made again */
+    found->floor = *attempt;
+    snprintf(found->failed, sizeof(found->failed), "%s", step->mutates ? step->name : found->changed);
+}
+
+struct step_result step_call_if(bool built, const struct sl_err *err)
+{
+    return built ? (struct step_result){.action = STEP_CALL} : step_refused("%s", err->message);
+}
+
+struct step_result step_next(const char *next)
+{
+    return (struct step_result){.action = STEP_NEXT, .next = next};
+}
+
+struct step_result step_next_noting(const char *next, const char *format, ...)
+{
+    struct step_result result = {.action = STEP_NEXT, .next = next};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(result.error, sizeof(result.error), format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+struct step_result step_wait(void)
+{
+    return (struct step_result){.action = STEP_WAIT};
+}
+
+struct step_result step_wait_at(const char *next, int64_t after_ms)
+{
+    return (struct step_result){.action = STEP_WAIT, .next = next, .after_ms = after_ms};
+}
+
+struct step_result step_retry(const char *next, const char *error_format, ...)
+{
+    struct step_result result = {.action = STEP_RETRY, .next = next};
+    va_list arguments;
+    va_start(arguments, error_format);
+    vsnprintf(result.error, sizeof(result.error), error_format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+struct step_result step_refused(const char *error_format, ...)
+{
+    struct step_result result = {.action = STEP_REFUSED};
+    va_list arguments;
+    va_start(arguments, error_format);
+    vsnprintf(result.error, sizeof(result.error), error_format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+struct step_result step_done(void)
+{
+    return (struct step_result){.action = STEP_DONE};
+}
+
+struct step_result step_waiting(void)
+{
+    return (struct step_result){.action = STEP_WAITING};
+}
+
+struct step_result step_unreadable(const char *look)
+{
+    return step_retry(look, "the cloud answered with a body that can't be read");
+}
