@@ -89,10 +89,18 @@ postgres_start() {
     local home
     postgres_prepare
     home="$(realpath "${STATE}/postgres")"
+    # a server that was killed counts as running for as long as nobody has reaped it
+    wait_until 15 postgres_reaped "${home}/data/postmaster.pid" || true
     process_spawn postgres env -C / "${AS[@]}" "$(postgres_bin)/postgres" -D "${home}/data" \
         -c "config_file=${home}/postgresql.conf"
     process_ready postgres 60 postgres_ready
     postgres_make_database
+}
+
+postgres_reaped() { # the lock file that a killed server has left
+    local pid
+    pid="$("${AS[@]}" head -n 1 "$1" 2>/dev/null)" || return 0
+    [[ ! -e "/proc/${pid}" ]]
 }
 
 postgres_ready() {

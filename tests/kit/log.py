@@ -1,0 +1,39 @@
+"""The Kafka side: what stands in a topic, read from its beginning by a consumer of no group's."""
+
+import confluent_kafka
+
+READ_TIMEOUT_S = 20
+
+
+def read_topic(env, topic):
+    """All messages of a topic up to its present end: [(partition, offset, key, value, {header: value})]."""
+    consumer = confluent_kafka.Consumer({
+        "bootstrap.servers": env["KAFKA_BROKERS"], "group.id": "kit", "enable.auto.commit": False,
+        "auto.offset.reset": "earliest"})
+    try:
+        metadata = consumer.list_topics(topic, timeout=READ_TIMEOUT_S).topics[topic]
+        wanted = {}
+        positions = []
+        for partition in metadata.partitions:
+            low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition),
+                                                       timeout=READ_TIMEOUT_S)
+            if high > low:
+                wanted[partition] = high
+                positions.append(confluent_kafka.TopicPartition(topic, partition, low))
+        consumer.assign(positions)
+        messages = []
+        while wanted:
+            message = consumer.poll(READ_TIMEOUT_S)
+            assert message is not None and not message.error(), f"reading {topic}: {message and message.error()}"
+            headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
+            messages.append((message.partition(), message.offset(), message.key(), message.value(), headers))
+            if message.offset() + 1 >= wanted[message.partition()]:
+                del wanted[message.partition()]
+        return messages
+    finally:
+        consumer.close()
+
+
+def find_event(env, event_id, topic="sluice.events.v1"):
+    """The messages with the ce_id."""
+    return [message for message in read_topic(env, topic) if message[4].get("ce_id") == event_id]
