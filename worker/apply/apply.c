@@ -49,7 +49,7 @@ struct apply {
     uint32_t epoch; /* of the consumer, as the positions in memory belong to it */
     int failures;   /* in a row */
     int64_t housekept_at_ms;
-    struct rd_kafka_message_s **messages;
+    rd_kafka_message_t **messages; /* as fetched */
 };
 
 static bool set_up(struct apply *apply, struct sl_err *err)
@@ -62,7 +62,7 @@ static bool set_up(struct apply *apply, struct sl_err *err)
     apply->batch_events = (size_t)sl_config_int(options->config, "worker", "batch_events");
     apply->gather_ms = (int)sl_config_int(options->config, "worker", "batch_wait");
     apply->batch = batch_create(apply->batch_events);
-    apply->messages = sl_calloc(apply->batch_events, sizeof(*apply->messages));
+    apply->messages = sl_calloc(apply->batch_events, sizeof(rd_kafka_message_t *));
     apply->arena = sl_arena_create(ARENA_BYTES_MAX);
     apply->shell.worker_id = options->worker_id;
     apply->shell.policy = policy_borrow(apply->policy);

@@ -61,7 +61,8 @@ static size_t hash_of(struct sl_str id)
     return (size_t)(hash ^ (hash >> 32));
 }
 
-/* The earlier decision of the event's id, or NULL; then the event's own index is entered. */
+/* The decision that was made of the event's id earlier in this attempt, or NULL: then the event's own index is entered.
+ * A copy that was itself a duplicate of what Postgres knows says nothing about this one, which may be a replay. */
 static const struct decision *seen_before(struct seen *seen, const struct attempt *attempt, size_t index)
 {
     const struct sl_event *event = &attempt->items[index]->event;
@@ -69,8 +70,11 @@ static const struct decision *seen_before(struct seen *seen, const struct attemp
     for (; seen->slots[i]; i = (i + 1) & (seen->slot_count - 1)) {
         const struct decision *earlier = &attempt->decisions[seen->slots[i] - 1];
         if (sl_str_equal(earlier->item->event.id, event->id) &&
-            sl_str_equal(earlier->item->event.source, event->source))
-            return earlier;
+            sl_str_equal(earlier->item->event.source, event->source)) {
+            if (earlier->kind != DECISION_DUPLICATE)
+                return earlier;
+            break;
+        }
     }
     seen->slots[i] = index + 1;
     return NULL;
@@ -151,14 +155,15 @@ static void write_outcome(struct attempt *attempt, struct decision *decision)
 
 static void write_duplicate(struct attempt *attempt, struct decision *decision)
 {
-    const struct known *known = decision->known; /* the same for each of its copies in the batch */
+    const struct known *known = decision->known;
     decision->kind = DECISION_DUPLICATE;
-    if (decision->first && decision->first->kind != DECISION_DUPLICATE) {
+    if (decision->first) {
         decision->outcome_json = decision->first->outcome_json;
         return;
     }
     if (sl_str_empty(decision->item->event.reply_to))
         return; /* nobody asks */
+    SL_ASSERT(known);
     const struct outcome_head head = {
         .id = decision->item->event.id,
         .type = decision->item->event.type,

@@ -38,9 +38,9 @@ struct batch *batch_create(size_t count_max)
 {
     struct batch *batch = sl_calloc(1, sizeof(*batch));
     batch->count_max = count_max;
-    batch->messages = sl_calloc(count_max, sizeof(*batch->messages));
-    batch->items = sl_calloc(count_max, sizeof(*batch->items));
-    batch->told = sl_calloc(count_max, sizeof(*batch->told));
+    batch->messages = sl_calloc(count_max, sizeof(rd_kafka_message_t *));
+    batch->items = sl_calloc(count_max, sizeof(struct item *));
+    batch->told = sl_calloc(count_max, sizeof(struct item *));
     batch->decoded = sl_arena_create(DECODE_BYTES_MAX);
     batch->attempt = sl_arena_create(ATTEMPT_BYTES_MAX);
     return batch;

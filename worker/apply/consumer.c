@@ -206,6 +206,9 @@ bool consumer_assign(struct consumer *consumer, const struct position *positions
     for (size_t i = 0; i < count; i++)
         rd_kafka_topic_partition_list_add(list, SL_TOPIC_EVENTS, positions[i].partition)->offset =
             positions[i].published;
+    /* A partition that was held when it was taken from us is still paused when it comes back: librdkafka forgets only
+     * the pauses of its own. Resumed before it is fetched: resuming drops what a fetch has under way. */
+    (void)rd_kafka_resume_partitions(consumer->kafka, list);
     rd_kafka_resp_err_t code = rd_kafka_assign(consumer->kafka, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -12,8 +12,10 @@ const char FACTS_SUBSCRIPTIONS[] =
 const char FACTS_AGENTS[] =
     "SELECT id, user_id, name, backend, region, status, status_reason, server_id, server_ip, tailscale_device_id,"
     " tailscale_ip, app_name, frontend_url, backend_url FROM sluice.agents"
-    " WHERE (user_id = ANY($1::text[]) AND status <> 'destroyed') OR id = ANY($2::uuid[])"
-    " OR id IN (SELECT agent_id FROM sluice.jobs WHERE id = ANY($3::uuid[])) ORDER BY created_at, id";
+    " WHERE (user_id = ANY($1::text[]) AND status <> 'destroyed') OR id = ANY($2::uuid[]"
+    /* as an array, so that it is looked up in the index like the rest */
+    " || ARRAY(SELECT agent_id FROM sluice.jobs WHERE id = ANY($3::uuid[]) AND agent_id IS NOT NULL))"
+    " ORDER BY created_at, id";
 /* Locked in id order, as the executor does, so that nobody waits in a circle; read in the order decided afterwards. */
 const char FACTS_JOBS[] =
     "SELECT id, user_id, agent_id, kind, status, backend, args, step, run_id, dispatched_run_id, error, cause_event_id,"

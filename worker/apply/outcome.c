@@ -3,7 +3,7 @@
 
 #include "common/json.h"
 
-#define OUTCOME_BYTES_MAX (1024 * 1024)
+#define OUTCOME_BYTES_MAX ((size_t)1024 * 1024)
 
 static struct sl_str written(struct sl_arena *arena, const json_t *json)
 {

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define POLICY_BYTES_MAX (1024 * 1024)
+#define POLICY_BYTES_MAX ((size_t)1024 * 1024)
 #define PLAN_PREFIX      "plan "
 
 struct policy_set {

@@ -6,7 +6,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 
-#define REPLY_BYTES_MAX (4 * 1024 * 1024)
+#define REPLY_BYTES_MAX ((size_t)4 * 1024 * 1024)
 
 static const struct cloud_setting required[] = {
     {.key = "token", .variable = "GITHUB_PAT"},

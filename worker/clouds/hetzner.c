@@ -5,7 +5,7 @@
 
 #include "common/json.h"
 
-#define REPLY_BYTES_MAX (1024 * 1024)
+#define REPLY_BYTES_MAX ((size_t)1024 * 1024)
 
 static const struct cloud_setting required[] = {
     {.key = "token", .variable = "HCLOUD_TOKEN"},

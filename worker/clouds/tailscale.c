@@ -5,7 +5,7 @@
 
 #include "common/json.h"
 
-#define REPLY_BYTES_MAX (4 * 1024 * 1024)
+#define REPLY_BYTES_MAX ((size_t)4 * 1024 * 1024)
 #define TOKEN_LIFE_MS   (INT64_C(3600) * 1000) /* where the reply doesn't say */
 
 static const struct cloud_setting required[] = {
@@ -151,7 +151,7 @@ bool tailscale_read_token(const struct sl_http_response *response, struct tailsc
         return false;
     struct sl_str text = sl_json_str(json, "access_token");
     int64_t expires_in_s = TOKEN_LIFE_MS / 1000;
-    if (sl_json_int(json, "expires_in", &expires_in_s) && (expires_in_s <= 0 || expires_in_s > 24 * 3600))
+    if (sl_json_int(json, "expires_in", &expires_in_s) && (expires_in_s <= 0 || expires_in_s > 86400))
         expires_in_s = TOKEN_LIFE_MS / 1000;
     if (sl_str_empty(text) || text.len >= sizeof(ret_token->text))
         return false;

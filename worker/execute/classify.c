@@ -136,9 +136,8 @@ static void classify_answered(const struct cloud *cloud, const struct sl_http_re
     SL_ASSERT(ret->verdict >= VERDICT_DONE && ret->verdict < VERDICT_COUNT);
     if (ret->cause == CAUSE_RATE)
         ret->after_ms = rate_wait_ms(&ret->limits, ret->after_ms, now_ms);
-    else if (ret->verdict == VERDICT_NOT_DONE && ret->limits.retry_after_ms > ret->after_ms)
-        ret->after_ms = ret->limits.retry_after_ms;
-    else if (ret->verdict == VERDICT_UNKNOWN && ret->limits.retry_after_ms > 0)
+    else if ((ret->verdict == VERDICT_NOT_DONE || ret->verdict == VERDICT_UNKNOWN) &&
+             ret->limits.retry_after_ms > ret->after_ms)
         ret->after_ms = ret->limits.retry_after_ms;
 }
 

@@ -123,7 +123,7 @@ static void pg_failed(struct engine *engine, const struct sl_err *err)
 {
     bool lost = !engine->pg || !sl_pg_is_usable(engine->pg);
     const struct backoff backoff = {.base_ms = lost ? PG_RETRY_BASE_MS : PG_AGAIN_MS, .cap_ms = PG_RETRY_CAP_MS};
-    int64_t wait_ms = backoff_ms(&backoff, engine->pg_failures, PG_AGAIN_MS, engine_random(engine));
+    int64_t wait_ms = PG_AGAIN_MS + backoff_ms(&backoff, engine->pg_failures, 0, engine_random(engine));
     if (engine->pg_failures < PG_FAILURES_COUNTED_MAX)
         engine->pg_failures++;
     engine->pg_retry_at_mono_ms = sl_clock_mono_ms() + (wait_ms < backoff.cap_ms ? wait_ms : backoff.cap_ms);

@@ -4,7 +4,7 @@
 #include "common/log.h"
 #include "common/secret.h"
 
-#define TOKEN_RENEWED_BEFORE_MS 60000
+#define TOKEN_RENEWED_BEFORE_MS INT64_C(60000)
 #define WAITING_FACTOR          2 /* jobs claimed and waiting, in multiples of the concurrency */
 
 void lane_init(struct lane *lane, enum cloud_id id, struct sl_metrics *metrics)

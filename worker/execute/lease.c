@@ -42,7 +42,7 @@ bool lease_renew(struct engine *engine, struct sl_err *err)
     if (engine->flying == 0)
         return true;
     sl_arena_reset(engine->arena);
-    struct flight **flights = sl_arena_alloc(engine->arena, engine->pool.capacity, sizeof(*flights));
+    struct flight **flights = sl_arena_alloc(engine->arena, engine->pool.capacity, sizeof(struct flight *));
     struct sl_pg_array *ids = sl_pg_array_create(engine->arena, SL_PG_UUID);
     struct sl_pg_array *fences = sl_pg_array_create(engine->arena, SL_PG_INT8);
     size_t count = 0;

@@ -1,6 +1,8 @@
 /* limiter.c - concurrency and budget of one cloud. */
 #include "worker/execute/limiter.h"
 
+#define BUDGET_UNKNOWN_MS INT64_C(60000)
+
 /* per mille of concurrency and budget that a priority leaves for those before it */
 static const int64_t kept_back[LIMITER_PRIORITIES] = {0, 100, 250};
 
@@ -63,7 +65,7 @@ void limiter_learn(struct limiter *limiter, const struct cloud_limits *limits, i
         limiter->refill_ms = limits->refill_ms;
         /* a budget that never comes back would stop us for good: look again after a minute */
         if (limiter->reset_at_ms == 0)
-            limiter->reset_at_ms = now_ms + 60 * 1000;
+            limiter->reset_at_ms = now_ms + BUDGET_UNKNOWN_MS;
     }
     if (refused_ms > 0 && now_ms + refused_ms > limiter->paused_until_ms)
         limiter->paused_until_ms = now_ms + refused_ms;

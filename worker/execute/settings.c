@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_BYTES_MAX   (256 * 1024)
+#define ARENA_BYTES_MAX   ((size_t)256 * 1024)
 #define HETZNER_SECTION   "cloud hetzner"
 #define TAILSCALE_SECTION "cloud tailscale"
 #define GITHUB_SECTION    "cloud github"

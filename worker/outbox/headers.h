@@ -9,7 +9,7 @@
 #include "common/err.h"
 #include "common/event.h"
 
-#define HEADERS_JSON_BYTES_MAX (16 * 1024 * 1024) /* a message full of control characters, escaped */
+#define HEADERS_JSON_BYTES_MAX ((size_t)16 * 1024 * 1024) /* a message full of control characters, escaped */
 
 /* Appends the JSON to `out`. A name that is no text is written with its bad bytes dropped. False when `out` overflowed.
  */

@@ -14,7 +14,7 @@
 #include "worker/outbox/rowset.h"
 
 #define DELETED_AT_ONCE_MAX  8192
-#define CONFIRMED_MAX        (2 * OUTBOX_FLYING_MAX)
+#define CONFIRMED_MAX        ((size_t)2 * OUTBOX_FLYING_MAX)
 #define FULL_QUEUE_WAITS_MAX 20
 #define FULL_QUEUE_WAIT_MS   50
 #define PURGE_WAIT_MS        1000
@@ -186,7 +186,7 @@ void outbox_add_message(struct outbox *outbox, const char *topic, struct sl_str 
 void outbox_add_event(struct outbox *outbox, const char *topic, const struct sl_event *event)
 {
     struct sl_event_header headers[SL_EVENT_HEADERS_MAX];
-    struct sl_arena *arena = sl_arena_create(256 * 1024);
+    struct sl_arena *arena = sl_arena_create((size_t)256 * 1024);
     size_t count = sl_event_encode(event, arena, headers);
     outbox_add_message(outbox, topic, event->partition_key, headers, count, &event->data);
     outbox->staged[outbox->staged_count - 1]->timestamp_ms = event->received_at_ms;
@@ -230,7 +230,7 @@ static bool queue_insert(struct outbox *outbox, struct sl_pg *pg, struct sl_aren
         const struct message *message = outbox->staged[i];
         sl_buf_reset(&json);
         ok = headers_write(message->headers, message->header_count, &json) ||
-             sl_err_set(err, SL_ERR_PERMANENT, "a message's headers are larger than %d bytes", HEADERS_JSON_BYTES_MAX);
+             sl_err_set(err, SL_ERR_PERMANENT, "a message's headers are larger than %zu bytes", HEADERS_JSON_BYTES_MAX);
         sl_pg_array_text(topics, sl_str_of(message->topic));
         sl_pg_array_text(keys, message->key);
         sl_pg_array_text(headers, sl_arena_str(arena, sl_buf_str(&json)));
@@ -273,15 +273,26 @@ static rd_kafka_resp_err_t send_once(struct outbox *outbox, const struct message
         (void)rd_kafka_header_add(headers, header->name.ptr, (ssize_t)header->name.len, header->value.ptr,
                                   (ssize_t)header->value.len);
     }
-    rd_kafka_resp_err_t code =
-        rd_kafka_producev(outbox->producer, RD_KAFKA_V_TOPIC(message->topic), RD_KAFKA_V_PARTITION(partition),
-                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(message->key.ptr, message->key.len),
-                          RD_KAFKA_V_VALUE(message->has_value ? (void *)(uintptr_t)message->value.ptr : NULL,
-                                           message->has_value ? message->value.len : 0),
-                          RD_KAFKA_V_TIMESTAMP(message->timestamp_ms), RD_KAFKA_V_HEADERS(headers),
-                          RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        rd_kafka_headers_destroy(headers); /* still ours then */
+    static char empty[1]; /* NULL would be a tombstone */
+    struct sl_str value = message->value;
+    const void *bytes = !message->has_value ? NULL : value.len > 0 ? value.ptr : empty;
+    const rd_kafka_vu_t arguments[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = message->topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {.ptr = (void *)(uintptr_t)message->key.ptr, .size = message->key.len}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE,
+         .u.mem = {.ptr = (void *)(uintptr_t)bytes, .size = message->has_value ? value.len : 0}},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = message->timestamp_ms},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = flight},
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(outbox->producer, arguments, SL_ARRAY_LEN(arguments));
+    if (!error)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    rd_kafka_error_destroy(error);
+    rd_kafka_headers_destroy(headers); /* still ours then */
     return code;
 }
 

@@ -11,8 +11,8 @@
 #include "common/event.h"
 #include "worker/decide/input.h"
 
-#define PAYLOAD_BODY_BYTES_MAX    (2 * 1024 * 1024) /* of a message on the events topic */
-#define PAYLOAD_USER_ID_BYTES_MAX 255               /* a longer user id counts as none */
+#define PAYLOAD_BODY_BYTES_MAX    ((size_t)2 * 1024 * 1024) /* of a message on the events topic */
+#define PAYLOAD_USER_ID_BYTES_MAX 255                       /* a longer user id counts as none */
 
 /* Fills *ret_input, but for `user_id`, which apply resolves. Strings are made in `arena` or borrowed from the event. An
  * event of a family that nobody knows is INPUT_UNKNOWN, its body unread. PERMANENT when the body can't be read as what

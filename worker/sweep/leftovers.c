@@ -7,7 +7,7 @@
 #include "worker/sweep/chores.h"
 
 #define ROWS_AT_ONCE_MAX  500
-#define BYTES_AT_ONCE_MAX (16 * 1024 * 1024)
+#define BYTES_AT_ONCE_MAX INT64_C(16777216)
 
 static const char LEAD[] = "SELECT pg_try_advisory_lock(hashtext('sluice.outbox'))";
 /* At least one row, whatever its size. */

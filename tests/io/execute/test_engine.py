@@ -171,10 +171,12 @@ def test_a_write_under_an_old_fence_is_dropped(world):
     job = world.plan(agent, "stop")
     engine = world.engine()
     until(lambda: world.job(job)["step"] == "shut_down", "the shutdown to be asked for")
-    world.rows("UPDATE sluice.jobs SET fence = fence + 1, status = 'cancelled', ended_at = now() WHERE id = %s", job)
+    world.rows("""UPDATE sluice.jobs SET fence = fence + 1, worker = 'worker-z', step = 'another', attempt = 7,
+        lease_until = now() + interval '1 hour' WHERE id = %s""", job)
     until(lambda: "moved on without us" in engine.log.read_text(), "the engine to notice")
     row = world.job(job)
-    assert (row["status"], row["settled"]) == ("cancelled", False) and world.events(job) == []
+    assert (row["status"], row["worker"], row["step"], row["attempt"]) == ("running", "worker-z", "another", 7)
+    assert not row["settled"] and world.events(job) == []
 
 
 def test_a_cancellation_is_honoured_between_two_calls(world):

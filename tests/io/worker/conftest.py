@@ -1,6 +1,7 @@
 """A bench for sluice-worker: real Postgres and Kafka (DATABASE_URL, KAFKA_BROKERS), no ingress, no clouds.
 
-Events are produced the way ingress does it. Every test has users and customers of its own; the databases' other rows stay.
+Events are produced the way ingress does it. Every test has users and customers of its own; the database's other rows
+stay.
 """
 
 import json
@@ -94,8 +95,8 @@ class Bench:
         self.producer = Producer({"bootstrap.servers": self.brokers, "enable.idempotence": True, "linger.ms": 5})
 
     def worker(self, group=None, **settings):
-        """A worker in a consumer group of the test's own, so that it doesn't wait for the session of one that was killed
-        before to run out: positions stand in Postgres, whatever the group."""
+        """A worker in a consumer group of its own, so that it doesn't wait for the session of one that was killed before
+        to run out: positions stand in Postgres, whatever the group."""
         settings["SLUICE_WORKER_GROUP"] = group or f"worker-{uuid.uuid4()}"
         worker = Worker(self.tmp_path / f"worker-{len(self.workers)}.log", **settings)
         self.workers.append(worker)

@@ -23,8 +23,8 @@ def test_heartbeats_that_stop_fail_the_job_and_roll_it_back(bench):
     fired = bench.rows("SELECT kind, fired_at IS NOT NULL, cancelled_at IS NOT NULL FROM sluice.timers"
                        " WHERE subject = %s AND kind = 'heartbeat_missed'", job)
     assert fired == [("heartbeat_missed", True, fired[0][2])]
-    event = bench.rows("SELECT outcome, source FROM sluice.events WHERE type = 'timer.heartbeat_missed' AND user_id = %s",
-                       user)
+    event = bench.rows("SELECT outcome, source FROM sluice.events WHERE user_id = %s"
+                       " AND type = 'timer.heartbeat_missed'", user)
     assert event == [("applied", "/sluice/sweep")]
 
 
@@ -67,10 +67,11 @@ def test_outbox_rows_left_by_a_crash_are_published_once_and_deleted(bench):
     mark = uuid.uuid4().hex
     headers = json.dumps([["ce_id", mark], ["x-bytes", {"base64": "//4="}]])
     for value in (b"left over", None):
-        bench.rows("INSERT INTO sluice.outbox (topic, key, headers, value, created_at) VALUES ('sluice.outcomes.v1', %s,"
-                   " %s, %s, now() - interval '1 minute')", mark.encode(), headers, value)
-    young = bench.value("INSERT INTO sluice.outbox (topic, key, headers, value, created_at) VALUES ('sluice.outcomes.v1',"
-                        " 'x', '[]', 'young', now() + interval '1 hour') RETURNING id")
+        bench.rows("INSERT INTO sluice.outbox (topic, key, headers, value, created_at)"
+                   " VALUES ('sluice.outcomes.v1', %s, %s, %s, now() - interval '1 minute')",
+                   mark.encode(), headers, value)
+    young = bench.value("INSERT INTO sluice.outbox (topic, key, headers, value, created_at)"
+                        " VALUES ('sluice.outcomes.v1', 'x', '[]', 'young', now() + interval '1 hour') RETURNING id")
     group = str(uuid.uuid4())
     bench.worker(group)
     bench.worker(group)

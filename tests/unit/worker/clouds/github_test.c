@@ -153,7 +153,7 @@ static void limits_are_a_window(void **state)
     GITHUB.read_limits(&response, NOW_MS, &limits);
     assert_true(limits.known);
     assert_int_equal(limits.remaining, 0);
-    assert_int_equal(limits.reset_at_ms, NOW_MS + 60 * 1000);
+    assert_int_equal(limits.reset_at_ms, NOW_MS + 60000);
     assert_int_equal(limits.refill_ms, 0);
     assert_int_equal(limits.retry_after_ms, 3000);
 }
