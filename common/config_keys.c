@@ -96,7 +96,7 @@ static const struct sl_config_key KEYS[] = {
 
     TEXT("worker", "admin_listen", "127.0.0.1:0", NULL,
          "ADDRESS:PORT of healthz, readyz and metrics; port 0: a free one, see the log"),
-    INT("worker", "batch_events", "500", 1, 10000, "events that one transaction decides at most"),
+    INT("worker", "batch_events", "500", 1, 4000, "events that one transaction decides at most"),
     DURATION("worker", "batch_wait", "2ms", 0, SECOND_MS, "how long a batch waits for more events"),
     TEXT("worker", "group", "sluice-worker", NULL, "consumer group"),
     DURATION("worker", "lease", "30s", SECOND_MS, HOUR_MS, "a job whose worker is silent for so long goes to another"),

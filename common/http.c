@@ -19,8 +19,6 @@
 #include "common/clock.h"
 #include "common/http_call.h"
 
-#define CALLS_MAX 10000 /* running and waiting */
-
 struct call_list {
     struct sl_http_calls calls;
     size_t count;
@@ -81,7 +79,7 @@ static void start_curl(void)
 
 struct sl_http *sl_http_create(int connections_max, const char *user_agent, const char *ca_file, struct sl_err *err)
 {
-    SL_ASSERT(connections_max > 0 && connections_max <= CALLS_MAX);
+    SL_ASSERT(connections_max > 0 && connections_max <= SL_HTTP_CALLS_MAX);
     (void)pthread_once(&curl_once, start_curl);
     if (curl_started != CURLE_OK) {
         (void)sl_err_set(err, SL_ERR_FATAL, "libcurl can't start: %s", curl_easy_strerror(curl_started));
@@ -123,8 +121,8 @@ bool sl_http_start(struct sl_http *http, const struct sl_http_request *request, 
     if (http->closing) {
         return sl_err_set(err, SL_ERR_RETRY, "outgoing calls are being shut down");
     }
-    if (sl_http_in_flight(http) >= CALLS_MAX) {
-        return sl_err_set(err, SL_ERR_RETRY, "more than %d outgoing calls at once", CALLS_MAX);
+    if (sl_http_in_flight(http) >= SL_HTTP_CALLS_MAX) {
+        return sl_err_set(err, SL_ERR_RETRY, "more than %d outgoing calls at once", SL_HTTP_CALLS_MAX);
     }
     struct sl_http_call *call = list_first(&http->idle);
     if (call != NULL) {

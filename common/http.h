@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/secret.h"
 
+#define SL_HTTP_CALLS_MAX            10000 /* running and waiting */
 #define SL_HTTP_HEADERS_MAX          16
 #define SL_HTTP_RESPONSE_HEADERS_MAX 48
 #define SL_HTTP_RESPONSE_BYTES_MAX   ((size_t)4 * 1024 * 1024)

@@ -25,7 +25,11 @@
 
 static const char OPTIONS[] =
     "-c statement_timeout=" TEXT_OF(SL_PG_STATEMENT_TIMEOUT_MS) " -c idle_in_transaction_session_timeout=" TEXT_OF(
-        SL_PG_IDLE_IN_TRANSACTION_TIMEOUT_MS) " -c search_path=sluice,public";
+        SL_PG_IDLE_IN_TRANSACTION_TIMEOUT_MS) " -c search_path=sluice,public"
+                                              /* a client whose host is gone must not hold its locks for the two hours
+                                                 of the kernel's default */
+                                              " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c "
+                                              "tcp_keepalives_count=3";
 
 bool sl_pg_wait(PGconn *conn, bool for_read, bool for_write, int64_t deadline_ms)
 {

@@ -1,8 +1,6 @@
 /* commands.c - see commands.h. */
 #include "ingress/commands.h"
 
-#include <string.h>
-
 #define TEXT_BYTES_MAX  255
 #define URL_BYTES_MAX   2048
 #define EMAIL_BYTES_MAX 254
@@ -101,14 +99,20 @@ static bool is_text(struct sl_str text, size_t bytes_max)
     return true;
 }
 
+static bool has_byte(struct sl_str text, char byte)
+{
+    struct sl_str rest = text;
+    return sl_str_cut(&rest, byte).len < text.len;
+}
+
 /* One @ with something on both sides and no blanks: whether it exists only an e-mail tells. */
 static bool is_email(struct sl_str text)
 {
-    if (!is_text(text, EMAIL_BYTES_MAX) || memchr(text.ptr, ' ', text.len))
+    if (!is_text(text, EMAIL_BYTES_MAX) || has_byte(text, ' '))
         return false;
     struct sl_str domain = text;
     struct sl_str local = sl_str_cut(&domain, '@');
-    return local.len > 0 && domain.len > 0 && !memchr(domain.ptr, '@', domain.len);
+    return local.len > 0 && domain.len > 0 && !has_byte(domain, '@');
 }
 
 static bool is_url(struct sl_str text)
@@ -116,7 +120,7 @@ static bool is_url(struct sl_str text)
     static const struct sl_str https = {.ptr = "https://", .len = 8};
     static const struct sl_str http = {.ptr = "http://", .len = 7};
     size_t scheme = sl_str_starts_with(text, https) ? https.len : http.len;
-    return is_text(text, URL_BYTES_MAX) && !memchr(text.ptr, ' ', text.len) && text.len > scheme &&
+    return is_text(text, URL_BYTES_MAX) && !has_byte(text, ' ') && text.len > scheme &&
            (sl_str_starts_with(text, https) || sl_str_starts_with(text, http));
 }
 
@@ -178,8 +182,7 @@ static bool field_is_good(const struct command_field *field, const json_t *value
     case COMMAND_FIELD_TYPE_COUNT:
         break;
     }
-    SL_ASSERT(!"a field of the table has a type");
-    return false;
+    sl_assert_failed("a field of the table has a type", __FILE__, __LINE__);
 }
 
 bool commands_check(const struct command *command, const json_t *data, struct problem *ret_problem)

@@ -128,6 +128,12 @@ enum intake_next intake_end(struct request *request)
         return INTAKE_ANSWERED;
     }
     make_event(request);
+    struct sl_err err = {0};
+    if (!sl_event_check(&request->event, &err)) {
+        (void)request_refuse(request, PROBLEM_INVALID_EVENT, "invalid_event",
+                             sl_arena_cstr(request->arena, sl_str_of(err.message)));
+        return INTAKE_ANSWERED;
+    }
     return INTAKE_PUBLISH;
 }
 
@@ -172,6 +178,7 @@ static void begin_wait(struct request *request)
     int32_t partition = listener_reply_partition(intake->parts.listener);
     uint8_t random[10];
     char id[SL_UUID_TEXT_BYTES];
+    request->asked_to_wait = wait_s > 0;
     if (wait_s == 0 || partition < 0)
         return;
     sl_random_bytes(random, sizeof(random));
@@ -225,9 +232,10 @@ static void conclude(struct request *request)
     counters_publish_took(counters, result->took_us);
     if (request->wait_s > 0)
         counters_reply(counters, request->reply_end == REPLY_HEARD ? "answered" : "overdue");
+    /* Who asked for the outcome and did not get it is told so: a run must not take "received" for "granted". */
+    bool is_open = request->route.source->is_command || request->asked_to_wait;
     if (request->reply_end != REPLY_HEARD || !answer_outcome(request->outcome, request->arena, &request->answer))
-        request->answer =
-            request->route.source->is_command ? answer_accepted(request->event.id, request->arena) : answer_received();
+        request->answer = is_open ? answer_accepted(request->event.id, request->arena) : answer_received();
     if (request->answer.status < 300)
         answer_set_receipt(&request->answer, SL_TOPIC_EVENTS, result->partition, result->offset);
     request->is_answered = true;

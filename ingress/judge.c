@@ -76,9 +76,10 @@ static bool check_content(struct request *request)
         (!sl_str_empty(encoding) && !sl_str_equal_ignore_case(encoding, SL_STR("identity"))))
         return request_refuse(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "encoding",
                               "encoded bodies are not taken: leave Content-Encoding out");
-    if (type == MEDIA_OTHER || (type == MEDIA_FORM && !request->route.source->takes_forms) ||
-        headers_count(headers, "content-type") > 1 ||
-        (type != MEDIA_NONE && !headers_value_is_plain(type_text, READ_ID_BYTES_MAX, true)))
+    bool has_type = request->head.content_length != 0 && type != MEDIA_NONE; /* of nothing it says nothing */
+    if (has_type &&
+        (type == MEDIA_OTHER || (type == MEDIA_FORM && !request->route.source->takes_forms) ||
+         headers_count(headers, "content-type") > 1 || !headers_value_is_plain(type_text, READ_ID_BYTES_MAX, true)))
         return request_refuse(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "media_type", "send application/json in UTF-8");
     if (request->head.content_length > request->settings->body_bytes_max)
         return request_refuse(request, PROBLEM_PAYLOAD_TOO_LARGE, "too_large", NULL);

@@ -1,9 +1,11 @@
 /* key.c - see key.h. */
 #include "ingress/key.h"
 
+#include "common/utf8.h"
+
 bool key_is_usable(struct sl_str text)
 {
-    if (text.len == 0 || text.len > KEY_BYTES_MAX)
+    if (text.len == 0 || text.len > KEY_BYTES_MAX || !sl_utf8_is_text(text))
         return false;
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)

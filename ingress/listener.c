@@ -233,14 +233,25 @@ struct listener *listener_start(const struct listener_options *options, struct s
     return NULL;
 }
 
+/* What was fetched and not yet polled is taken first: a client that is destroyed while a fetch is being answered has
+ * been seen to wait for ever (librdkafka 2.0.2), which must not hold up a drain. */
+void listener_retire(rd_kafka_t *consumer)
+{
+    rd_kafka_message_t *message;
+    (void)rd_kafka_assign(consumer, NULL);
+    while ((message = rd_kafka_consumer_poll(consumer, 0)) != NULL)
+        rd_kafka_message_destroy(message);
+    (void)rd_kafka_consumer_close(consumer);
+    rd_kafka_destroy(consumer);
+}
+
 void listener_stop(struct listener *listener)
 {
     if (!listener)
         return;
     atomic_store(&listener->is_stopping, true);
     SL_ASSERT(pthread_join(listener->thread, NULL) == 0);
-    (void)rd_kafka_consumer_close(listener->consumer);
-    rd_kafka_destroy(listener->consumer);
+    listener_retire(listener->consumer);
     free(listener);
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/admin.h"
 #include "common/config.h"
+#include "common/kafka.h"
 #include "ingress/counters.h"
 #include "ingress/directory.h"
 #include "ingress/reply.h"
@@ -30,5 +31,8 @@ void listener_stop(struct listener *listener); /* joins and frees; accepts NULL 
 
 /* The partition on which answers are heard, or -1 while there is none: nobody may wait then. Any thread. */
 int32_t listener_reply_partition(const struct listener *listener);
+
+/* Closes and destroys a consumer that was assigned by hand. */
+void listener_retire(rd_kafka_t *consumer);
 
 #endif

@@ -69,11 +69,12 @@ static void list_remove(struct ticket_list *list, struct ticket *ticket)
 
 static void list_free(struct ticket_list *list)
 {
-    while (list->head) {
-        struct ticket *ticket = list->head;
-        list_remove(list, ticket);
+    struct ticket *next = NULL;
+    for (struct ticket *ticket = list->head; ticket; ticket = next) {
+        next = ticket->next;
         free(ticket);
     }
+    *list = (struct ticket_list){ .head = NULL };
 }
 
 /* Takes whoever waits for the ticket away from it: the caller tells them. Called with the lock. */

@@ -37,6 +37,7 @@ struct request {
     const char *cause; /* why it was not published, or NULL */
     struct answer answer;
 
+    bool asked_to_wait; /* Prefer: wait was there and readable, whether or not there was a way to wait */
     /* The meeting point: written by the publisher's and the listener's threads under the intake's lock. */
     int wait_s; /* 0: nobody waits for the outcome */
     struct reply_wait wait;

@@ -1,6 +1,7 @@
 /* source.c - see source.h. */
 #include "ingress/source.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct source SOURCES[SOURCE_COUNT] = {
@@ -121,10 +122,10 @@ static enum source_match match_commands(struct sl_str path, struct sl_str method
             *ret_route = route;
             return SOURCE_FOUND;
         }
-        SL_ASSERT(allow_len + strlen(table[i].method) + 3 <= SOURCE_ALLOW_BYTES);
-        if (allow_len > 0)
-            allow_len = (size_t)(stpcpy(ret_allow + allow_len, ", ") - ret_allow);
-        allow_len = (size_t)(stpcpy(ret_allow + allow_len, table[i].method) - ret_allow);
+        int length = snprintf(ret_allow + allow_len, SOURCE_ALLOW_BYTES - allow_len, "%s%s", allow_len > 0 ? ", " : "",
+                              table[i].method);
+        SL_ASSERT(length > 0 && (size_t)length < SOURCE_ALLOW_BYTES - allow_len);
+        allow_len += (size_t)length;
         match = SOURCE_NO_METHOD;
     }
     return match;
@@ -137,7 +138,7 @@ enum source_match source_match(struct sl_str path, struct sl_str method, bool ha
         if (!sl_str_is(path, PATHS[i].path))
             continue;
         if (!sl_str_is(method, "POST")) {
-            (void)stpcpy(ret_allow, "POST");
+            (void)snprintf(ret_allow, SOURCE_ALLOW_BYTES, "POST");
             return SOURCE_NO_METHOD;
         }
         enum source_id id = PATHS[i].source;

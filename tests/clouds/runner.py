@@ -262,7 +262,8 @@ class Execution:
                 await self._clock.sleep(self._settings.callback_retry_ms)
             status, answer = await self._send(body)
             result = answer.get("result")
-            if status in (200, 202) and result == "applied" or status == 200 and result is None:
+            # "received" and "accepted" are no grant: the same words again get the outcome, when there is one
+            if status == 200 and result == "applied":
                 return
             if status == 409 or result == "rejected":
                 raise Stopped(self._settings.refused_conclusion, "the claim was refused")

@@ -123,9 +123,12 @@ async def test_claim_never_granted(sim, github, ingress, control):
     assert run.conclusion == "failure" and ingress.statuses() == ["claimed"] * 5 and not sim.hetzner.servers
 
 
-async def test_202_with_the_outcome_is_a_grant(sim, github, ingress):
-    ingress.decide = lambda callback: (202, {"result": "applied"})
+@pytest.mark.parametrize("answer", [(202, {"id": "x", "status": "accepted"}), (200, {"received": True})])
+async def test_an_answer_without_the_outcome_is_no_grant(sim, github, ingress, answer):
+    answers = [answer, answer]
+    ingress.decide = lambda callback: answers.pop() if answers else (200, {"result": "applied"})
     assert (await perform(sim, github, ingress)).conclusion == "success"
+    assert ingress.statuses()[:3] == ["claimed"] * 3
 
 
 async def test_claim_answered_400(sim, github, ingress):

@@ -120,7 +120,12 @@ static bool follow(struct player *player, struct step_result *result)
     go_to(player, result->next);
     if (result->attempts_max > 0 && result->attempts_max < attempts_max)
         attempts_max = result->attempts_max;
-    return player->attempt >= attempts_max;
+    if (player->attempt < attempts_max)
+        return false;
+    const char *next = recipe_give_up(player->step, &player->job, &player->attempt);
+    if (next)
+        go_to(player, next);
+    return !next;
 }
 
 static void check_end(const struct player *player, const struct step_result *result)

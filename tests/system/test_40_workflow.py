@@ -21,7 +21,7 @@ def provision(world, user_id, outcome, **more):
 
 
 def rolled_back(world, agent_id):
-    agent = world.books.agent_in(agent_id, "failed")
+    agent = world.books.agent_in(agent_id, "failed", timeout_s=60)
     until(lambda: [job["status"] for job in world.books.jobs(agent_id, "rollback")] == ["succeeded"], "the rollback")
     assert world.servers_of(agent_id) == [] and world.devices_of(agent_id) == []
     assert world.books.agent(agent_id)["server_id"] is None

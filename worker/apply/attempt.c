@@ -118,6 +118,7 @@ static void decide_one(struct attempt *attempt, struct decision *decision)
     if (decision->account && parking_is_held(decision->account, decision->item, decision->known)) {
         decision->kind = DECISION_HELD;
         decision->outcome = OUTCOME_HELD;
+        decision->account->holds_now = true;
         decision->result_json = outcome_result_of_message(attempt->arena, "held behind a dead letter of the user");
         return;
     }

@@ -37,6 +37,7 @@ struct account {
     bool has_open_letter;     /* of stage decide or commit */
     struct sl_str (*held)[2]; /* id and source of the events held, oldest first */
     size_t held_count, held_next;
+    bool holds_now; /* an event was held in this batch: whatever comes behind it is, too */
 };
 
 enum decision_kind {

@@ -13,6 +13,7 @@
 #include "worker/apply/plan_commit.h"
 #include "worker/apply/resolve.h"
 
+static const char FORGET_HELD[] = "DELETE FROM sluice.held_events WHERE event_id = $1 AND source = $2";
 static const char EVENT[] =
     "INSERT INTO sluice.events AS e (source, id, type, user_id, topic, partition, \"offset\", sha256, outcome, "
     "generation,"
@@ -52,6 +53,16 @@ static void queue_event(struct pipeline *pipeline, struct sl_arena *arena, const
     (void)pipeline_add(pipeline, EVENT, &params);
 }
 
+/* It waits no longer behind another letter, it has one of its own: those behind it must not wait for its turn. */
+static void queue_forget_held(struct pipeline *pipeline, struct sl_arena *arena, const struct deadletter *letter)
+{
+    struct sl_pg_params params;
+    sl_pg_params_init(&params, arena);
+    sl_pg_text(&params, letter->item->event.id);
+    sl_pg_text(&params, letter->item->event.source);
+    (void)pipeline_add(pipeline, FORGET_HELD, &params);
+}
+
 static bool bury(struct shell *shell, struct sl_arena *arena, const struct deadletter *letter,
                  struct item *const *items, struct sl_err *err)
 {
@@ -67,8 +78,10 @@ static bool bury(struct shell *shell, struct sl_arena *arena, const struct deadl
         sl_pg_text(&params, letter->user_id);
         (void)pipeline_add(&pipeline, LOCK_USER, &params);
     }
-    if (letter->item->has_event)
+    if (letter->item->has_event) {
         queue_event(&pipeline, arena, letter);
+        queue_forget_held(&pipeline, arena, letter);
+    }
     deadletters_add(letters, shell, letter);
     deadletters_queue(letters, &pipeline);
     (void)pipeline_added(&pipeline, pipeline.ok ? outbox_queue(shell->outbox, shell->pg, arena, err) : -1);

@@ -48,11 +48,12 @@ static bool is_key(const struct sl_str key[2], const struct item *item)
 bool parking_is_held(const struct account *account, const struct item *item, const struct known *known)
 {
     bool is_replay = known && item->generation > known->generation;
-    if (!account->has_open_letter && account->held_next == account->held_count)
+    bool is_list_done = account->held_next == account->held_count;
+    if (!account->has_open_letter && is_list_done && !account->holds_now)
         return false;
     if (is_replay && known->outcome == OUTCOME_DEAD)
         return false;
-    return account->has_open_letter || !is_key(account->held[account->held_next], item);
+    return account->has_open_letter || is_list_done || !is_key(account->held[account->held_next], item);
 }
 
 void parking_was_decided(struct account *account, const struct item *item)

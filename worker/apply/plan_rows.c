@@ -311,6 +311,14 @@ void plan_rows_jobs_queued(const struct attempt *attempt, struct pipeline *pipel
     queue(&columns, attempt, JOBS_QUEUED, pipeline, false);
 }
 
+/* A span that somebody else has to keep (a run that beats) begins when he is told so: an event that had to wait for its
+ * decision, say while all workers were away, must not come with a timer that has run out already. */
+static int64_t timer_due_at_ms(const struct attempt *attempt, const struct timer *timer)
+{
+    int64_t late_ms = timer->set_at_ms ? attempt->now_ms - timer->set_at_ms : 0;
+    return timer->due_at_ms + (late_ms > 0 ? late_ms : 0);
+}
+
 void plan_rows_timers(const struct attempt *attempt, struct pipeline *pipeline)
 {
     struct columns columns;
@@ -325,7 +333,7 @@ void plan_rows_timers(const struct attempt *attempt, struct pipeline *pipeline)
             text(&columns, timer->user_id);
             text(&columns, timer->kind);
             text(&columns, timer->subject);
-            at_ms(&columns, timer->due_at_ms);
+            at_ms(&columns, timer_due_at_ms(attempt, timer));
             truth(&columns, timer->fired);
             truth(&columns, timer->cancelled);
         }

@@ -124,6 +124,7 @@ struct timer {
     struct sl_str user_id;
     struct sl_str kind, subject;
     int64_t due_at_ms;
+    int64_t set_at_ms; /* receipt of the event that set it in this batch, from which the span counts; 0: as stored */
     bool fired, cancelled;
     bool exists, changed;
 };

@@ -214,6 +214,7 @@ void plan_timer_set(struct plan *plan, const struct facts *facts, const char *ki
 {
     struct timer *timer = plan_timer(plan, facts, kind, subject);
     timer->due_at_ms = due_at_ms;
+    timer->set_at_ms = plan->input->received_at_ms;
     timer->fired = false;
     timer->cancelled = false;
 }

@@ -128,7 +128,9 @@ static bool read_job(struct flight *flight, const PGresult *result, int row, str
 {
     struct recipe_job *job = &flight->job;
     SL_JSON_AUTO *args = NULL;
-    bool fresh = sl_pg_get_bool(result, row, COLUMN_FRESH);
+    /* the claim records the step: a worker that died before its first write leaves one, and found nothing */
+    struct sl_str found_text = sl_pg_get_text(result, row, COLUMN_RESULT);
+    bool nothing_found = sl_pg_get_bool(result, row, COLUMN_FRESH) || sl_str_is(found_text, "{}");
     bool undoing = flight->recipe->home == CLOUD_HETZNER && !flight->recipe->may_cancel;
     job->id = sl_pg_get_uuid(result, row, COLUMN_ID);
     job->agent_id = sl_pg_get_uuid(result, row, COLUMN_AGENT_ID);
@@ -138,18 +140,18 @@ static bool read_job(struct flight *flight, const PGresult *result, int row, str
     snprintf(job->agent_name, sizeof(job->agent_name), "agent-%s", job->agent_text);
     cloud_copy(job->user_id, sizeof(job->user_id), sl_pg_get_text(result, row, COLUMN_USER_ID));
     if (!sl_json_parse(sl_pg_get_text(result, row, COLUMN_ARGS), ARGS_BYTES_MAX, &args, err) ||
-        !findings_read(sl_pg_get_text(result, row, COLUMN_RESULT), &job->found, err))
+        !findings_read(found_text, &job->found, err))
         return false;
     choose(job->region, sizeof(job->region), sl_json_str(args, "region"), sl_pg_get_text(result, row, COLUMN_REGION));
     /* steps that ran before know better: an id they cleared is gone */
-    if (fresh)
+    if (nothing_found)
         read_targets(job, result, row, args);
     if (undoing && sl_pg_get_bool(result, row, COLUMN_RUN_MAY_BE)) {
         struct sl_str provision = sl_json_str(args, "provision_job_id");
         snprintf(job->run_title, sizeof(job->run_title), "sluice %.36s",
                  sl_arena_cstr(flight->engine->arena, provision));
         job->run_from_ms = sl_pg_get_at_ms(result, row, COLUMN_RUN_FROM);
-        if (fresh)
+        if (nothing_found)
             choose(job->found.run_id, sizeof(job->found.run_id), sl_pg_get_text(result, row, COLUMN_RUN_ID),
                    SL_STR_NONE);
     } else if (!undoing) {

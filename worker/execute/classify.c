@@ -31,9 +31,13 @@ static const struct classify_rule rules[] = {
     {CLOUD_HETZNER, 423, 423, NULL, NULL, false, VERDICT_NOT_DONE, CAUSE_LOCKED, 0, 0},
 
     /* GitHub: 403 is a limit, or a permission that the token lacks for every job alike */
-    {CLOUD_GITHUB, 403, 429, NULL, "secondary rate limit", false, VERDICT_NOT_DONE, CAUSE_RATE, 60000, 0},
-    {CLOUD_GITHUB, 403, 429, NULL, "abuse detection", false, VERDICT_NOT_DONE, CAUSE_RATE, 60000, 0},
-    {CLOUD_GITHUB, 403, 429, NULL, "rate limit exceeded", false, VERDICT_NOT_DONE, CAUSE_RATE, 1000, 0},
+    /* after a 429 a dispatch is looked for before it is made again */
+    {CLOUD_GITHUB, 429, 429, NULL, "secondary rate limit", false, VERDICT_UNKNOWN, CAUSE_RATE, 60000, 0},
+    {CLOUD_GITHUB, 429, 429, NULL, "abuse detection", false, VERDICT_UNKNOWN, CAUSE_RATE, 60000, 0},
+    {CLOUD_GITHUB, 429, 429, NULL, NULL, false, VERDICT_UNKNOWN, CAUSE_RATE, 1000, 0},
+    {CLOUD_GITHUB, 403, 403, NULL, "secondary rate limit", false, VERDICT_NOT_DONE, CAUSE_RATE, 60000, 0},
+    {CLOUD_GITHUB, 403, 403, NULL, "abuse detection", false, VERDICT_NOT_DONE, CAUSE_RATE, 60000, 0},
+    {CLOUD_GITHUB, 403, 403, NULL, "rate limit exceeded", false, VERDICT_NOT_DONE, CAUSE_RATE, 1000, 0},
     {CLOUD_GITHUB, 403, 403, NULL, NULL, true, VERDICT_NOT_DONE, CAUSE_RATE, 1000, 0},
     {CLOUD_GITHUB, 403, 403, NULL, NULL, false, VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
     /* a workflow just pushed isn't indexed yet: these have been seen to go away by themselves */

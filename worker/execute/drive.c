@@ -113,6 +113,16 @@ static void fail_attempt(struct engine *engine, struct flight *flight, const str
     char error[RECIPE_ERROR_BYTES];
     bool late = flight->deadline_at_ms > 0 && now_ms >= flight->deadline_at_ms;
     if (flight->attempt >= attempts_max || late) {
+        const char *next = recipe_give_up(flight->step, &flight->job, &flight->attempt);
+        if (next) {
+            sl_log(SL_LOG_WARN, "execute", "step is given up: the job goes on without it",
+                   LOG_CSTR("job", flight->job.id_text), LOG_CSTR("user", flight->job.user_id),
+                   LOG_CSTR("step", flight->step->name), LOG_CSTR("error", result->error));
+            go_to(flight, next);
+            write_set_add(&engine->writes, flight);
+            ready(engine, flight);
+            return;
+        }
         snprintf(error, sizeof(error), "%.40s after %d attempts: %.180s", late ? "deadline passed" : "given up",
                  flight->attempt, result->error);
         drive_end(engine, flight, FLIGHT_END_FAILED, 0, error);
@@ -283,12 +293,24 @@ static void token_ended(void *arg, const struct sl_http_response *response)
     struct engine *engine = arg;
     struct lane *lane = &engine->lanes[CLOUD_TAILSCALE];
     struct classification seen;
-    struct tailscale_token token;
+    struct tailscale_token token = {0};
+    /* asked for with settings that are no longer in force */
+    if (lane->token_state != TOKEN_ASKED) {
+        lane_leave(lane);
+        return;
+    }
     classify(lane->cloud, false, response, sl_clock_wall_ms(), &seen);
     /* a client that is refused is an authentication that fails, whatever the status */
     if (seen.verdict == VERDICT_REFUSED)
         seen.cause = CAUSE_AUTH;
     bool held = seen.verdict == VERDICT_DONE && tailscale_read_token(response, &token);
+    /* whatever else it was, there is no token: the breaker must hear of it, or it is asked for again at once */
+    if (!held && seen.cause != CAUSE_AUTH && seen.cause != CAUSE_RATE)
+        seen.cause = CAUSE_OUTAGE;
+    if (seen.verdict == VERDICT_DONE && !held) {
+        seen.verdict = VERDICT_NOT_DONE;
+        copy_text(seen.error.message, sizeof(seen.error.message), "the answer holds no access token");
+    }
     if (held)
         lane_token_held(lane, &token, sl_clock_mono_ms());
     else

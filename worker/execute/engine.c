@@ -54,14 +54,6 @@ static void use_settings(struct engine *engine, struct settings *settings)
     settings_destroy(old);
 }
 
-static int connections_max(const struct settings *settings)
-{
-    int sum = 0;
-    for (int id = CLOUD_NONE + 1; id < CLOUD_COUNT; id++)
-        sum += settings->clouds[id].concurrency;
-    return sum;
-}
-
 static void create_metrics(struct engine *engine)
 {
     struct sl_metrics *metrics = engine->metrics;
@@ -108,7 +100,7 @@ struct engine *engine_create(const struct sl_config *config, struct sl_metrics *
         lane_init(&engine->lanes[id], (enum cloud_id)id, metrics);
     create_metrics(engine);
     use_settings(engine, settings);
-    engine->http = sl_http_create(connections_max(settings), "sluice/" SLUICE_VERSION, NULL, err);
+    engine->http = sl_http_create(settings_connections_max(settings), "sluice/" SLUICE_VERSION, NULL, err);
     if (engine->http)
         engine->outbox = outbox_create(config, metrics, "execute", err);
     if (engine->http && engine->outbox)

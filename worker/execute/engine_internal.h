@@ -20,6 +20,10 @@
 
 enum drain_stage { DRAIN_NOT = 0, DRAIN_ASKED, DRAIN_EXPIRED };
 
+/* What the next transaction writes: a lone flight whose write failed for good is tried without the calls' rows, and
+ * then those without flights. */
+enum write_part { WRITE_ALL = 0, WRITE_FLIGHT, WRITE_CALLS };
+
 struct engine {
     struct sl_readiness *readiness;
     struct sl_metrics *metrics;
@@ -50,6 +54,7 @@ struct engine {
     int pg_failures; /* in a row */
     bool pg_well;
     size_t writes_at_once; /* halved after a failure that comes again */
+    enum write_part write_part;
     int64_t claim_at_mono_ms, claim_rest_until_mono_ms, renew_at_mono_ms, state_at_mono_ms;
     enum drain_stage drain;
     int64_t drain_until_mono_ms;

@@ -19,7 +19,7 @@ struct findings {
     char intent[32];        /* a changing step that was begun and whose answer isn't known; empty: none */
     int64_t intent_at_ms;   /* Unix time of that intent's first commit */
     int64_t waits_from_ms;  /* Unix time since when the step waits; 0: it doesn't */
-    int64_t shutdown_at_ms; /* when the guest was first asked to shut down */
+    int64_t shutdown_at_ms; /* when the cloud first took the request to shut down */
     int64_t looks;          /* for a run that isn't listed (yet) */
     int64_t page;           /* of a list being read, from 1 */
     int64_t floor;          /* attempts that reading again doesn't forgive */

@@ -81,10 +81,11 @@ enum lane_answer lane_enter(struct lane *lane, int priority, int64_t wall_ms, in
         return LANE_CLOSED;
     if (lane->token_state == TOKEN_HELD && mono_ms >= lane->token_until_mono_ms)
         lane->token_state = TOKEN_MISSING;
-    if (lane->token_state == TOKEN_MISSING || lane->token_state == TOKEN_ASKED)
-        return LANE_TOKEN;
+    /* asking for a token is a call as well */
     if (!limiter_may_start(&lane->limiter, priority, wall_ms))
         return LANE_FULL;
+    if (lane->token_state == TOKEN_MISSING || lane->token_state == TOKEN_ASKED)
+        return LANE_TOKEN;
     breaker_called(&lane->breaker);
     limiter_started(&lane->limiter);
     show(lane);

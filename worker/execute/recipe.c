@@ -43,6 +43,7 @@ void recipe_check(const struct recipe *recipe)
         SL_ASSERT(step->cloud > CLOUD_NONE && step->cloud < CLOUD_COUNT && step->prepare && step->done);
         SL_ASSERT(!step->mutates || step->look);
         SL_ASSERT(!step->look || recipe_step(recipe, sl_str_of(step->look)));
+        SL_ASSERT(!step->give_up || recipe_step(recipe, sl_str_of(step->give_up)));
         SL_ASSERT(step->wait_max_ms > 0);
     }
 }
@@ -96,6 +97,18 @@ void recipe_failed(const struct step *step, struct recipe_job *job, const struct
         return; /* a read that is simply made again */
     found->floor = *attempt;
     snprintf(found->failed, sizeof(found->failed), "%s", step->mutates ? step->name : found->changed);
+}
+
+const char *recipe_give_up(const struct step *step, struct recipe_job *job, int *attempt)
+{
+    if (!step->give_up)
+        return NULL;
+    job->found.intent[0] = '\0';
+    job->found.failed[0] = '\0';
+    job->found.floor = 0;
+    job->found.page = 0;
+    *attempt = 0;
+    return step->give_up;
 }
 
 struct step_result step_call_if(bool built, const struct sl_err *err)

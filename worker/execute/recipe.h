@@ -64,6 +64,7 @@ struct step {
     enum cloud_id cloud;
     bool mutates;
     const char *look;    /* where to go after UNKNOWN, or with an open intent */
+    const char *give_up; /* where the job goes on when its attempts have run out here; NULL: it has failed */
     int64_t wait_max_ms; /* of STEP_WAIT and of a locked resource; past it, an attempt has failed */
     /* Builds the request (CALL), or says why no call is needed (any other action). */
     struct step_result (*prepare)(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
@@ -100,6 +101,9 @@ struct step_result recipe_answer(const struct step *step, struct recipe_job *job
 /* Counts a failed attempt of `step`. Reading well again forgives failed reads; failed changes are forgiven when another
  * change is done. */
 void recipe_failed(const struct step *step, struct recipe_job *job, const struct step_result *result, int *attempt);
+/* Attempts have run out: the step to go on with, its attempts counted anew and no intent open, or NULL: the job has
+ * failed. */
+const char *recipe_give_up(const struct step *step, struct recipe_job *job, int *attempt);
 /* Asserts the invariants of a table. */
 void recipe_check(const struct recipe *recipe);
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/http.h"
+
 #define ARENA_BYTES_MAX   ((size_t)256 * 1024)
 #define HETZNER_SECTION   "cloud hetzner"
 #define TAILSCALE_SECTION "cloud tailscale"
@@ -51,7 +53,8 @@ static bool load_cloud(struct settings *settings, const struct sl_config *config
 
     struct cloud_settings *of = &settings->clouds[id];
     of->missing_variable = cloud_missing_variable(cloud, config);
-    of->concurrency = (int)sl_config_int(config, section, "concurrency");
+    int64_t concurrency = sl_config_int(config, section, "concurrency");
+    of->concurrency = (int)(concurrency < SL_HTTP_CALLS_MAX ? concurrency : SL_HTTP_CALLS_MAX);
     of->attempts = (int)sl_config_int(config, section, "attempts");
     of->backoff.base_ms = sl_config_int(config, section, "backoff_base");
     of->backoff.cap_ms = sl_config_int(config, section, "backoff_cap");
@@ -117,6 +120,14 @@ struct settings *settings_create(const struct sl_config *config, struct sl_err *
         return settings;
     settings_destroy(settings);
     return NULL;
+}
+
+int settings_connections_max(const struct settings *settings)
+{
+    int64_t sum = 0;
+    for (int id = CLOUD_NONE + 1; id < CLOUD_COUNT; id++)
+        sum += settings->clouds[id].concurrency;
+    return (int)(sum < SL_HTTP_CALLS_MAX ? sum : SL_HTTP_CALLS_MAX);
 }
 
 void settings_destroy(struct settings *settings)

@@ -37,6 +37,8 @@ struct settings {
 /* NULL with `err` (PERMANENT) when a setting makes no sense: no database, a base URL that is none. A cloud that misses
  * something is no error. */
 SL_MUST_CHECK struct settings *settings_create(const struct sl_config *config, struct sl_err *err);
+/* As many as the clouds' concurrency asks for, up to what the HTTP layer can have in the air. */
+int settings_connections_max(const struct settings *settings);
 void settings_destroy(struct settings *settings); /* wipes credentials; accepts NULL */
 
 #endif

@@ -122,7 +122,7 @@ static bool commit(struct engine *engine, struct sl_err *err)
 {
     PGresult *results[8] = {NULL};
     int call_count = 0;
-    if (!calls_queue(&engine->calls, engine->pg, engine->arena, &call_count, err))
+    if (engine->write_part != WRITE_FLIGHT && !calls_queue(&engine->calls, engine->pg, engine->arena, &call_count, err))
         return false;
     bool staged = outbox_has_staged(engine->outbox);
     int outbox_count = outbox_queue(engine->outbox, engine->pg, engine->arena, err);
@@ -182,15 +182,21 @@ static void go_on(struct engine *engine, const struct written *written, int64_t 
         drive_call(engine, flight);
 }
 
-/* Postgres refuses this for good. With more than one flight in it, fewer next time; alone, it is let go: its lease runs
- * out. */
+/* Postgres refuses this for good. With more than one flight in it, fewer next time; alone, without the calls' rows;
+ * when that fails as well, it is let go: its lease runs out. */
 static void corner(struct engine *engine, struct flight *const *flights, size_t count, const struct sl_err *err)
 {
     if (count > 1) {
         engine->writes_at_once = count / 2;
         return;
     }
+    if (count == 1 && engine->write_part == WRITE_ALL && engine->calls.count > 0) {
+        engine->writes_at_once = 1;
+        engine->write_part = WRITE_FLIGHT;
+        return;
+    }
     engine->writes_at_once = ENGINE_WRITES_AT_ONCE_MAX;
+    engine->write_part = WRITE_ALL;
     if (count == 0) {
         sl_log(SL_LOG_ERROR, "execute", "rows of job_calls can't be written: they are let go", LOG_ERR(err));
         calls_let_go(&engine->calls);
@@ -229,6 +235,8 @@ bool write_some(struct engine *engine, struct sl_err *err)
     int64_t began_ms = sl_clock_mono_ms();
     int64_t lease_until_mono_ms = began_ms + engine->settings->lease_ms;
     size_t count = engine->writes.count < engine->writes_at_once ? engine->writes.count : engine->writes_at_once;
+    if (engine->write_part == WRITE_CALLS)
+        count = 0;
     sl_arena_reset(engine->arena);
     for (size_t i = 0; i < count; i++) {
         flights[i] = engine->writes.items[i];
@@ -244,6 +252,7 @@ bool write_some(struct engine *engine, struct sl_err *err)
         return false;
     }
     engine->writes_at_once = ENGINE_WRITES_AT_ONCE_MAX;
+    engine->write_part = engine->write_part == WRITE_FLIGHT ? WRITE_CALLS : WRITE_ALL;
     sl_metric_add(engine->writes_total, (int64_t)count);
     sl_metric_observe_ms(engine->write_seconds, (double)(sl_clock_mono_ms() - began_ms));
     for (size_t i = 0; i < count; i++)

@@ -55,10 +55,20 @@ struct sl_str reader_first(const struct reader *reader, const char *const *paths
     return SL_STR_NONE;
 }
 
+/* What ingress takes as a key: an id with control characters would not come back from the executor as it went. */
+static bool is_plain(struct sl_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
 struct sl_str reader_user(const struct reader *reader, const char *const *paths)
 {
     struct sl_str user = reader_first(reader, paths);
-    return user.len <= PAYLOAD_USER_ID_BYTES_MAX ? user : SL_STR_NONE;
+    return user.len <= PAYLOAD_USER_ID_BYTES_MAX && is_plain(user) ? user : SL_STR_NONE;
 }
 
 int64_t reader_seconds(const struct reader *reader, const char *path)

@@ -128,6 +128,43 @@ def test_what_a_killed_engine_began_to_destroy_is_destroyed(world):
     assert world.live("hetzner", "servers") == [] and world.live("tailscale", "devices") == []
 
 
+def test_what_a_killed_engine_had_not_begun_keeps_its_server(world):
+    agent = world.live_agent()
+    world.clouds.fault("hetzner", "hang", match="GET .*")
+    job = world.plan(agent, "stop")
+    first = world.engine("worker-a")
+    until(lambda: world.struck("hetzner"), "the first look at the server")
+    first.kill()
+    assert (world.job(job)["step"], world.job(job)["result"]) == ("look_server", {})
+    until(world.sweep, "the lease to run out")
+    world.engine("worker-b")
+    world.ended(job)
+    assert world.status(agent[0]) == "off"
+
+
+def test_a_github_that_is_away_saves_no_server(world):
+    agent = world.agent()
+    provision = world.plan(agent, "provision")
+    world.engine()
+    until(lambda: world.job(provision)["status"] == "waiting", "the dispatch")
+    world.server(agent[0])
+    world.rows("UPDATE sluice.jobs SET status = 'failed', fence = fence + 1 WHERE id = %s", provision)
+    world.clouds.fault("github", "html_error", times=-1)
+    rollback = world.plan(agent, "rollback", {"provision_job_id": provision})
+    world.ended(rollback, timeout_s=60)
+    assert world.live("hetzner", "servers") == []
+
+
+def test_rows_of_calls_that_cannot_be_written_hold_up_no_job(world):
+    world.rows("ALTER TABLE sluice.job_calls ADD CHECK (cloud <> 'hetzner')")
+    agents = [world.live_agent() for _ in range(3)]
+    jobs = [world.plan(agent, "stop") for agent in agents]
+    engine = world.engine()
+    world.ended(*jobs)
+    assert "moved on without us" not in engine.log.read_text()
+    assert {world.job(job)["attempt"] for job in jobs} == {0}
+
+
 def test_refused_credentials_keep_jobs_queued_and_burn_no_attempt(world):
     agents = [world.live_agent() for _ in range(5)]
     world.clouds.fault("hetzner", "status", times=-1, status=401, body=UNAUTHORIZED)
@@ -268,6 +305,18 @@ def test_an_oauth_client_serves_instead_of_a_key(world):
     world.ended(job)
     tokens = [call for call in world.clouds.calls("tailscale") if call["path"].endswith("/oauth/token")]
     assert len(tokens) == 1 and world.live("tailscale", "devices") == []
+
+
+def test_an_answer_without_a_token_opens_the_breaker(world):
+    job = world.plan(world.live_agent(), "destroy")
+    world.clouds.fault("tailscale", "status", times=-1, status=200, body={}, match="POST token")
+    world.engine(without=["TAILSCALE_API_KEY"],
+                 with_={"TAILSCALE_OAUTH_CLIENT_ID": "sim-client", "TAILSCALE_OAUTH_CLIENT_SECRET": "tskey-client-sim"})
+    opened = "SELECT reason FROM sluice.cloud_state WHERE cloud = 'tailscale' AND breaker <> 'closed'"
+    state, = until(lambda: world.rows(opened), "the breaker to open")
+    assert state["reason"] == "failures"
+    world.clouds.clear_faults()
+    world.ended(job)
 
 
 @pytest.mark.parametrize("cloud", ["hetzner", "tailscale"])

@@ -1,3 +1,4 @@
+/* arena_test.c - lifetimes, alignment, the limit, and what reset keeps. */
 #include "tests/unit/cmocka_all.h"
 
 #include <stdalign.h>

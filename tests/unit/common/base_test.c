@@ -1,3 +1,4 @@
+/* base_test.c - assertions stop the process, allocation helpers. */
 #include "tests/unit/cmocka_all.h"
 
 #include <stdlib.h>

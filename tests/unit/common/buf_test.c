@@ -1,3 +1,4 @@
+/* buf_test.c - growth, the compulsory maximum, and sticky overflow. */
 #include "tests/unit/cmocka_all.h"
 
 #include <stdlib.h>

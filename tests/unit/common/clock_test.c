@@ -1,3 +1,4 @@
+/* clock_test.c - times to text and back, and what is no time. */
 #include "tests/unit/cmocka_all.h"
 
 #include <time.h>

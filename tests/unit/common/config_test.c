@@ -397,7 +397,7 @@ static void lines_may_be_long_but_not_endless(void **state)
 {
     (void)state;
     char *text = calloc(1, 20000);
-    strcpy(text, "[db]\nname = ");
+    (void)snprintf(text, 20000, "[db]\nname = ");
     memset(text + strlen(text), 'n', 150);
     struct sl_config *config = load(text);
     assert_int_equal(sl_config_text(config, "db", "name").len, 150);
@@ -463,7 +463,7 @@ static void asking_for_what_is_not_in_the_table_stops_the_process(void **state)
 static int make_directory(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/sluice-config-XXXXXX");
+    (void)snprintf(directory, sizeof(directory), "/tmp/sluice-config-XXXXXX");
     return mkdtemp(directory) != NULL ? 0 : -1;
 }
 

@@ -1,3 +1,4 @@
+/* err_test.c - classes, messages, detail and hint, and cutting. */
 #include "tests/unit/cmocka_all.h"
 
 #include "common/err.h"

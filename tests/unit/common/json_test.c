@@ -1,3 +1,4 @@
+/* json_test.c - limits, paths, types, writing; agreement with jansson on what is accepted. */
 #include "tests/unit/cmocka_all.h"
 
 #include <stdio.h>
@@ -101,7 +102,8 @@ static void brackets_in_strings_are_no_depth(void **state)
     (void)state;
     char text[400] = "{\"a\\\"b\\\\\":\"";
     memset(text + strlen(text), '[', 200);
-    strcat(text, "\\\"[[[\", \"x\":[]}");
+    size_t len = strlen(text);
+    (void)snprintf(text + len, sizeof(text) - len, "\\\"[[[\", \"x\":[]}");
     SL_JSON_AUTO *json = parsed(text);
     assert_int_equal(json_object_size(json), 2);
 }

@@ -1,3 +1,4 @@
+/* mailbox_test.c - many senders, one receiver, the bound and the wake-up. */
 #include "tests/unit/cmocka_all.h"
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* metrics_test.c - the exposition format, label escaping, histograms, bounded series. */
 #include "tests/unit/cmocka_all.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* secret_test.c - constant-time comparison, wiping, rotating sets. */
 #include "tests/unit/cmocka_all.h"
 
 #include <stdlib.h>

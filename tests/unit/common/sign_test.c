@@ -1,3 +1,4 @@
+/* sign_test.c - published vectors of MACs, digests and encodings. */
 #include "tests/unit/cmocka_all.h"
 
 #include "common/sign.h"

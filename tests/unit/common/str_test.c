@@ -1,3 +1,4 @@
+/* str_test.c - slices: comparison, cutting, numbers. */
 #include "tests/unit/cmocka_all.h"
 
 #include "common/str.h"

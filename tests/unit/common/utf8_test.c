@@ -1,3 +1,4 @@
+/* utf8_test.c - well-formed and ill-formed sequences, and cutting between characters. */
 #include "tests/unit/cmocka_all.h"
 
 #include "common/utf8.h"

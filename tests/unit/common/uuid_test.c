@@ -1,3 +1,4 @@
+/* uuid_test.c - parsing, formatting, v5 and v7 by their published examples. */
 #include "tests/unit/cmocka_all.h"
 
 #include "common/uuid.h"

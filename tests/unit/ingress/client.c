@@ -78,7 +78,7 @@ void client_receive(int fd, struct client_answer *ret_answer)
         len += (size_t)count;
     }
     assert_int_equal(sscanf(ret_answer->head, "HTTP/1.1 %d", &ret_answer->status), 1);
-    size_t wanted = (size_t)atol(client_header(ret_answer, "content-length", length_text, sizeof(length_text)));
+    size_t wanted = strtoul(client_header(ret_answer, "content-length", length_text, sizeof(length_text)), NULL, 10);
     assert_true(wanted < sizeof(ret_answer->body));
     for (len = 0; len < wanted;) {
         ssize_t count = recv(fd, ret_answer->body + len, wanted - len, 0);

@@ -1,6 +1,8 @@
 /* commands_test.c - of ingress/commands.c: what each command must hold. */
 #include "tests/unit/ingress/check.h"
 
+#include <stdio.h>
+
 #include "ingress/commands.h"
 
 #define AGENT "\"agent_id\":\"3f0e1a34-52a5-4c7f-9d1e-6a51c1d0a001\""
@@ -54,8 +56,8 @@ static void every_bad_field_is_named(void **state)
         assert_non_null(data);
         bool ok = commands_check(commands_find(sl_str_of(ROWS[i].type)), data, &problem);
         for (size_t j = 0; j < problem.field_count; j++) {
-            (void)strcat(named, j == 0 ? "" : " ");
-            (void)strcat(named, problem.fields[j].name);
+            size_t len = strlen(named);
+            (void)snprintf(named + len, sizeof(named) - len, "%s%s", j == 0 ? "" : " ", problem.fields[j].name);
             assert_true(strlen(problem.fields[j].expected) > 0);
         }
         if (strcmp(named, ROWS[i].bad) != 0)

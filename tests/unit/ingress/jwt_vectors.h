@@ -1,5 +1,10 @@
 /* jwt_vectors.h - made by make_jwt_vectors.py. */
 /* clang-format off */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ingress/verify_jwt.h"
+
 #define JWT_NOW_S INT64_C(1763712000)
 #define JWT_SECRETS "a-secret-of-the-dashboard,the-secret-before"
 static const char JWKS[] =

@@ -55,7 +55,7 @@ static void start_cluster(struct kit *kit)
 
 static void write_config(struct kit *kit, const char *settings)
 {
-    (void)strcpy(kit->config_path, "/tmp/sluice-ingress-test-XXXXXX");
+    (void)snprintf(kit->config_path, sizeof(kit->config_path), "/tmp/sluice-ingress-test-XXXXXX");
     int fd = mkstemp(kit->config_path);
     assert_true(fd >= 0);
     FILE *file = fdopen(fd, "w");
@@ -110,8 +110,7 @@ void kit_stop(struct kit *kit)
 {
     kit_drain_to(kit, DRAIN_DONE);
     instance_stop(kit->instance);
-    (void)rd_kafka_consumer_close(kit->consumer);
-    rd_kafka_destroy(kit->consumer);
+    listener_retire(kit->consumer);
     rd_kafka_destroy(kit->producer);
     rd_kafka_mock_cluster_destroy(kit->cluster);
     rd_kafka_destroy(kit->owner);
@@ -124,12 +123,16 @@ void kit_produce(struct kit *kit, const char *topic, int32_t partition, const ch
     rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
     if (correlation_id)
         (void)rd_kafka_header_add(headers, "sluice-correlation-id", -1, correlation_id, -1);
-    assert_int_equal(rd_kafka_producev(kit->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-                                       RD_KAFKA_V_KEY(key, key ? strlen(key) : 0),
-                                       RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value ? strlen(value) : 0),
-                                       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers),
-                                       RD_KAFKA_V_END),
-                     0);
+    const rd_kafka_vu_t arguments[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key, key ? strlen(key) : 0}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value, value ? strlen(value) : 0}},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(kit->producer, arguments, SL_ARRAY_LEN(arguments));
+    assert_null(error);
     assert_int_equal(rd_kafka_flush(kit->producer, PATIENCE_MS), 0);
 }
 

@@ -119,7 +119,7 @@ def main():
         ("only dots", "..", None, 0),
     ]
     print("/* jwt_vectors.h - made by make_jwt_vectors.py. */")
-    print("/* clang-format off */")
+    print("/* clang-format off */\n#include <stddef.h>\n#include <stdint.h>\n\n#include \"ingress/verify_jwt.h\"\n")
     print(f"#define JWT_NOW_S INT64_C({NOW})")
     print(f'#define JWT_SECRETS "{SECRET.decode()},{OLD_SECRET.decode()}"')
     print("static const char JWKS[] =")

@@ -110,7 +110,7 @@ static void json_too_deep(void **state)
     size_t start = strlen(body);
     memset(body + start, '[', 70);
     memset(body + start + 70, ']', 70);
-    (void)strcpy(body + start + 140, "}");
+    body[start + 140] = '}';
     assert_false(read_with(f, read_stripe, body));
     assert_int_equal(f->problem.code, PROBLEM_INVALID_JSON);
 }

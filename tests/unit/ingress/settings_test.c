@@ -17,7 +17,7 @@ static int set_up(void **state)
     (void)state;
     for (size_t i = 0; i < SL_ARRAY_LEN(VARIABLES); i++)
         (void)unsetenv(VARIABLES[i]);
-    (void)strcpy(path, "/tmp/sluice-settings-test-XXXXXX");
+    (void)snprintf(path, sizeof(path), "/tmp/sluice-settings-test-XXXXXX");
     int fd = mkstemp(path);
     return fd < 0 ? -1 : close(fd);
 }

@@ -90,7 +90,7 @@ static void the_rest_of_stripes(void **state)
     assert_int_equal(stripe(T "v1=" OF_INDENTED, false, "whsec_new", false).cause, VERIFY_NO_MATCH);
     char many[2048] = "t=1763712000";
     for (int i = 0; i < 17; i++)
-        (void)strcat(many, ",v1=" OF_INDENTED);
+        (void)snprintf(many + strlen(many), sizeof(many) - strlen(many), ",v1=%s", OF_INDENTED);
     assert_int_equal(stripe(many, false, "whsec_new", false).cause, VERIFY_MALFORMED);
 }
 

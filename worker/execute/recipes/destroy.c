@@ -1,19 +1,23 @@
 /* destroy.c - takes away whatever an agent has in the clouds: the run that may still make more, the server, the
  * devices.
  *
- * The table serves destroy and rollback alike; done means that server and devices were both seen gone.
+ * The table serves destroy and rollback alike; done means that server and devices were both seen gone. A run that can't
+ * be stopped, because GitHub doesn't answer, keeps nothing from being deleted: the last look at the name is for what it
+ * made meanwhile.
  */
 #include "worker/execute/recipes/undo.h"
 
 const struct step UNDO_STEPS[UNDO_STEP_COUNT] = {
     {.name = "find_run",
      .cloud = CLOUD_GITHUB,
+     .give_up = "find_server",
      .wait_max_ms = MINUTES_MS(10),
      .prepare = find_run_prepare,
      .done = find_run_done,
      .refused = run_refused},
     {.name = "check_run",
      .cloud = CLOUD_GITHUB,
+     .give_up = "find_server",
      .wait_max_ms = MINUTES_MS(10),
      .prepare = check_run_prepare,
      .done = check_run_done,
@@ -22,12 +26,14 @@ const struct step UNDO_STEPS[UNDO_STEP_COUNT] = {
      .cloud = CLOUD_GITHUB,
      .mutates = true,
      .look = "check_run",
+     .give_up = "find_server",
      .wait_max_ms = MINUTES_MS(10),
      .prepare = cancel_run_prepare,
      .done = cancel_run_done,
      .refused = cancel_run_refused},
     {.name = "wait_run",
      .cloud = CLOUD_GITHUB,
+     .give_up = "find_server",
      .wait_max_ms = MINUTES_MS(60),
      .prepare = wait_run_prepare,
      .done = wait_run_done,

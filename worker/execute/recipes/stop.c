@@ -41,19 +41,24 @@ static struct step_result look_done(struct recipe_job *job, const struct recipe_
 static struct step_result shut_down_prepare(struct recipe_job *job, const struct recipe_settings *settings,
                                             int64_t now_ms, struct cloud_request *request)
 {
+    (void)now_ms;
+    return server_prepare_power(job, settings, HETZNER_SHUTDOWN, request);
+}
+
+/* The grace counts from here: a request that was late, or asked for again, takes nothing from it. */
+static struct step_result begin_grace(struct recipe_job *job, int64_t now_ms)
+{
     if (job->found.shutdown_at_ms == 0)
         job->found.shutdown_at_ms = now_ms;
-    return server_prepare_power(job, settings, HETZNER_SHUTDOWN, request);
+    return step_next("wait_off");
 }
 
 static struct step_result shut_down_done(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
                                          const struct sl_http_response *response)
 {
-    (void)job;
     (void)settings;
-    (void)now_ms;
     (void)response;
-    return step_next("wait_off");
+    return begin_grace(job, now_ms);
 }
 
 /* A guest that can't be asked is waited for all the same: the power goes after the grace. */
@@ -62,7 +67,7 @@ static struct step_result shut_down_refused(struct recipe_job *job, const struct
 {
     if (refusal->cause == CAUSE_GONE)
         return server_refused_get(job, settings, now_ms, refusal);
-    return step_next("wait_off");
+    return begin_grace(job, now_ms);
 }
 
 static struct step_result wait_off_done(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,

@@ -23,6 +23,16 @@ struct step_result find_device_prepare(struct recipe_job *job, const struct reci
     return step_call_if(built, &err);
 }
 
+/* The agent's name, or that with the number by which Tailscale tells namesakes apart: "-1". */
+static bool has_agents_name(const struct recipe_job *job, const struct tailscale_device *device)
+{
+    size_t length = strlen(job->agent_name);
+    if (strncmp(device->hostname, job->agent_name, length) != 0)
+        return false;
+    const char *rest = device->hostname + length;
+    return rest[0] == '\0' || (rest[0] == '-' && rest[1] != '\0' && strspn(rest + 1, "0123456789") == strlen(rest + 1));
+}
+
 struct step_result find_device_done(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
                                     const struct sl_http_response *response)
 {
@@ -31,9 +41,12 @@ struct step_result find_device_done(struct recipe_job *job, const struct recipe_
     struct tailscale_device device;
     if (!tailscale_read_device(response, &device))
         return step_unreadable(NULL);
-    if (!device.external)
+    if (!device.external && has_agents_name(job, &device))
         return step_next("delete_device");
     job->found.tailscale_device_id[0] = '\0';
+    if (!device.external)
+        return step_next_noting("find_device_by_name", "device %s is left alone: its hostname is \"%.120s\"", device.id,
+                                device.hostname);
     return step_next_noting("find_device_by_name", "device %s is left alone: it is of another tailnet", device.id);
 }
 

@@ -33,8 +33,7 @@ struct step_result find_server_prepare(struct recipe_job *job, const struct reci
     return server_prepare_get(job, settings, now_ms, request);
 }
 
-/* A number that the agent was told may stand for a server without our label; one with another agent's label is not it.
- */
+/* A number that the agent was told may stand for a server without a label, if that has the agent's name. */
 struct step_result find_server_done(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
                                     const struct sl_http_response *response)
 {
@@ -43,11 +42,12 @@ struct step_result find_server_done(struct recipe_job *job, const struct recipe_
     struct hetzner_server server;
     if (!hetzner_read_server(response, &server))
         return step_unreadable(NULL);
-    if (server.agent_label[0] == '\0' || !is_foreign(job, &server))
+    bool named = server.agent_label[0] == '\0' && strcmp(server.name, job->agent_name) == 0;
+    if (named || !is_foreign(job, &server))
         return delete_it(job, &server);
     job->found.server_id[0] = '\0';
-    return step_next_noting("find_server_by_name", "server %s is left alone: its label names agent %s", server.id,
-                            server.agent_label);
+    return step_next_noting("find_server_by_name", "server %s is left alone: it is \"%s\" of agent \"%s\"", server.id,
+                            server.name, server.agent_label);
 }
 
 struct step_result find_server_refused(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,

@@ -105,6 +105,15 @@ static void a_dispatch_that_never_was_is_made_after_looking_long_enough(void **s
                {"look_run", RUNS, 200, NO_RUNS, 4000}, {"dispatch", DISPATCH, 204, "", 0});
 }
 
+static void a_dispatch_that_met_a_limit_is_looked_for(void **state)
+{
+    (void)state;
+    struct recipe_job job = PLAY(RECIPE_PROVISION_GITHUB, provision_job(), STEP_WAITING, NULL,
+                                 {"dispatch", DISPATCH, 429, "{\"message\":\"slow down\"}", 0},
+                                 {"look_run", RUNS, 200, RUN("77", "queued", "2026-11-21T10:00:01Z"), 1000});
+    assert_string_equal(job.found.run_id, "77");
+}
+
 static void a_run_of_an_earlier_life_is_not_ours(void **state)
 {
     (void)state;
@@ -269,6 +278,20 @@ static void a_guest_that_does_not_hear_is_cut_off_after_the_grace(void **state)
         {"wait_action", GET_ACTION, 200, ACTION("success"), 100}, {"verify_off", GET_SERVER, 200, SERVER("off"), 0});
 }
 
+static void the_grace_begins_when_the_shutdown_was_taken(void **state)
+{
+    (void)state;
+    (void)PLAY(
+        RECIPE_STOP, scene_job(true, false), STEP_DONE, NULL, {"look_server", GET_SERVER, 200, SERVER("running"), 0},
+        {"shut_down", SHUTDOWN, 423, BUSY, 0}, {"shut_down", SHUTDOWN, 201, ACTION("running"), 70000},
+        {"wait_off", GET_SERVER, 200, SERVER("running"), 59999}, {"wait_off", GET_SERVER, 200, SERVER("off"), 0});
+    (void)PLAY(
+        RECIPE_STOP, scene_job(true, false), STEP_DONE, NULL, {"look_server", GET_SERVER, 200, SERVER("running"), 0},
+        {"shut_down", SHUTDOWN, 0, NULL, 0}, {"look_server", GET_SERVER, 200, SERVER("running"), 70000},
+        {"shut_down", SHUTDOWN, 422, "{\"error\":{\"code\":\"unsupported_error\",\"message\":\"no\"}}", 0},
+        {"wait_off", GET_SERVER, 200, SERVER("running"), 59999}, {"wait_off", GET_SERVER, 200, SERVER("off"), 0});
+}
+
 static void a_shutdown_whose_answer_was_lost_is_asked_again(void **state)
 {
     (void)state;
@@ -297,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_dispatch_that_tells_its_run),
         cmocka_unit_test(a_dispatch_that_tells_nothing),
         cmocka_unit_test(a_lost_answer_is_looked_for_and_found_late),
+        cmocka_unit_test(a_dispatch_that_met_a_limit_is_looked_for),
         cmocka_unit_test(a_dispatch_that_never_was_is_made_after_looking_long_enough),
         cmocka_unit_test(a_run_of_an_earlier_life_is_not_ours),
         cmocka_unit_test(an_older_server_that_refuses_details_is_asked_without),
@@ -311,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_lock_that_never_opens_is_a_failed_attempt),
         cmocka_unit_test(a_server_that_is_off_is_stopped),
         cmocka_unit_test(a_guest_that_shuts_down_is_not_cut_off),
+        cmocka_unit_test(the_grace_begins_when_the_shutdown_was_taken),
         cmocka_unit_test(a_guest_that_does_not_hear_is_cut_off_after_the_grace),
         cmocka_unit_test(a_shutdown_whose_answer_was_lost_is_asked_again),
         cmocka_unit_test(a_power_off_whose_answer_was_lost_is_looked_at),

@@ -103,6 +103,37 @@ static void a_foreign_server_is_left_alone(void **state)
                {"find_device_by_name", DEVS, 200, NO_DEVICES, 0});
 }
 
+#define UNLABELLED(name) "{\"server\":{\"id\":42,\"name\":\"" name "\",\"status\":\"running\",\"labels\":{}}}"
+
+static void a_server_without_a_label_needs_the_agents_name(void **state)
+{
+    (void)state;
+    (void)PLAY(RECIPE_DESTROY, scene_job(true, false), STEP_DONE, NULL,
+               {"find_server", GET_42, 200, UNLABELLED("database-1"), 0},
+               {"find_server_by_name", BY_NAME, 200, NO_SERVERS, 0}, {"find_device_by_name", DEVS, 200, NO_DEVICES, 0});
+    (void)PLAY(RECIPE_DESTROY, scene_job(true, false), STEP_DONE, NULL,
+               {"find_server", GET_42, 200, UNLABELLED(NAME), 0}, {"delete_server", DELETE_42, 200, ACTION, 0},
+               {"wait_server_gone", GET_42, 404, GONE, 0}, {"find_server_by_name", BY_NAME, 200, NO_SERVERS, 0},
+               {"find_device_by_name", DEVS, 200, NO_DEVICES, 0});
+}
+
+#define HOST(name) "{\"nodeId\":\"nDEV\",\"id\":\"1\",\"hostname\":\"" name "\"}"
+
+static void a_device_of_another_hostname_is_left_alone(void **state)
+{
+    static const char *const others[] = {HOST("database-1"), HOST(NAME "-"), HOST(NAME "-1x"), HOST(NAME "1"),
+                                         HOST("")};
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(others); i++)
+        (void)PLAY(RECIPE_DESTROY, scene_job(false, true), STEP_DONE, NULL,
+                   {"find_server_by_name", BY_NAME, 200, NO_SERVERS, 0}, {"find_device", GET_DEV, 200, others[i], 0},
+                   {"find_device_by_name", DEVS, 200, NO_DEVICES, 0});
+    (void)PLAY(RECIPE_DESTROY, scene_job(false, true), STEP_DONE, NULL,
+               {"find_server_by_name", BY_NAME, 200, NO_SERVERS, 0}, {"find_device", GET_DEV, 200, HOST(NAME "-12"), 0},
+               {"delete_device", DELETE_DEV, 200, "", 0}, {"find_device", GET_DEV, 404, NO_DEVICE, 0},
+               {"find_device_by_name", DEVS, 200, NO_DEVICES, 0});
+}
+
 static void ids_that_are_none_are_passed_over(void **state)
 {
     (void)state;
@@ -198,6 +229,37 @@ static void a_run_that_does_not_end_is_not_waited_for_for_ever(void **state)
                {"recheck_server", BY_NAME, 200, NO_SERVERS, 0});
 }
 
+#define AWAY(step_name, request)                                                                                       \
+    {                                                                                                                  \
+        step_name, request, 502, "<html>", 0                                                                           \
+    }
+#define AWAY_7(step_name, request)                                                                                     \
+    AWAY(step_name, request), AWAY(step_name, request), AWAY(step_name, request), AWAY(step_name, request),            \
+        AWAY(step_name, request), AWAY(step_name, request), AWAY(step_name, request)
+#define AWAY_8(step_name, request) AWAY(step_name, request), AWAY_7(step_name, request)
+
+static void a_run_that_cannot_be_stopped_saves_no_server(void **state)
+{
+    (void)state;
+    (void)PLAY(RECIPE_DESTROY, with_run(""), STEP_DONE, NULL, AWAY_8("find_run", LIST),
+               {"find_server_by_name", BY_NAME, 200, SERVERS("42", SCENE_AGENT_ID), 0},
+               {"delete_server", DELETE_42, 502, "", 0}, {"find_server", GET_42, 404, GONE, 0},
+               {"find_server_by_name", BY_NAME, 200, NO_SERVERS, 0}, {"find_device_by_name", DEVS, 200, NO_DEVICES, 0},
+               {"recheck_server", BY_NAME, 200, NO_SERVERS, 0});
+    struct recipe_job job =
+        PLAY(RECIPE_ROLLBACK, with_run("9"), STEP_DONE, NULL, {"check_run", GET_RUN, 200, RUN("queued"), 0},
+             {"cancel_run", CANCEL, 0, NULL, 0}, AWAY_7("check_run", GET_RUN),
+             {"find_server_by_name", BY_NAME, 200, NO_SERVERS, 0}, {"find_device_by_name", DEVS, 200, NO_DEVICES, 0},
+             {"recheck_server", BY_NAME, 200, NO_SERVERS, 0});
+    assert_string_equal(job.found.intent, "");
+}
+
+static void a_server_that_cannot_be_reached_fails_the_job(void **state)
+{
+    (void)state;
+    (void)PLAY(RECIPE_DESTROY, scene_job(true, false), STEP_RETRY, NULL, AWAY_8("find_server", GET_42));
+}
+
 static void a_deletion_without_effect_is_made_again(void **state)
 {
     (void)state;
@@ -219,6 +281,10 @@ int main(void)
         cmocka_unit_test(what_was_deleted_by_hand_is_done),
         cmocka_unit_test(a_server_is_found_by_name),
         cmocka_unit_test(a_foreign_server_is_left_alone),
+        cmocka_unit_test(a_server_without_a_label_needs_the_agents_name),
+        cmocka_unit_test(a_device_of_another_hostname_is_left_alone),
+        cmocka_unit_test(a_run_that_cannot_be_stopped_saves_no_server),
+        cmocka_unit_test(a_server_that_cannot_be_reached_fails_the_job),
         cmocka_unit_test(ids_that_are_none_are_passed_over),
         cmocka_unit_test(lost_answers_to_deletions_are_looked_at),
         cmocka_unit_test(a_machine_that_joined_twice_leaves_twice),
