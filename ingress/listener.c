@@ -129,6 +129,7 @@ static void handle_end(struct listener *listener, const rd_kafka_message_t *mess
     const char *topic = rd_kafka_topic_name(message->rkt);
     if (strcmp(topic, SL_TOPIC_REPLIES) == 0) {
         atomic_store(&listener->reply_partition, listener->chosen_partition);
+        sl_readiness_set(listener->options.readiness, "replies", "");
     } else if (message->partition >= 0 && message->partition < listener->directory_partitions &&
                !listener->directory_read[message->partition]) {
         listener->directory_read[message->partition] = true;
@@ -222,6 +223,7 @@ struct listener *listener_start(const struct listener_options *options, struct s
     atomic_store(&listener->reply_partition, -1);
     sl_readiness_set(options->readiness, "kafka", "no Kafka broker has answered yet");
     sl_readiness_set(options->readiness, "directory", "the customer directory is being read");
+    sl_readiness_set(options->readiness, "replies", "the answers to waiting requests are not heard yet");
     listener->consumer = consumer_create(listener, err);
     if (listener->consumer && pthread_create(&listener->thread, NULL, run, listener) == 0)
         return listener;

@@ -2,8 +2,9 @@
  * requests.
  *
  * One thread with one consumer, assigned by hand: all partitions of sluice.directory.v1, and one of sluice.replies.v1
- * that this instance has chosen. It commits nothing and belongs to no group. It also keeps two parts of readiness:
- * "kafka" (a broker answers) and "directory" (read up to what was there at the start), and ends overdue waits.
+ * that this instance has chosen. It commits nothing and belongs to no group. It also keeps three parts of readiness:
+ * "kafka" (a broker answers), "directory" (read up to what was there at the start) and "replies" (they are heard), and
+ * ends overdue waits.
  */
 #ifndef INGRESS_LISTENER_H
 #define INGRESS_LISTENER_H

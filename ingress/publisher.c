@@ -74,7 +74,7 @@ static void list_free(struct ticket_list *list)
         next = ticket->next;
         free(ticket);
     }
-    *list = (struct ticket_list){ .head = NULL };
+    *list = (struct ticket_list){.head = NULL};
 }
 
 /* Takes whoever waits for the ticket away from it: the caller tells them. Called with the lock. */

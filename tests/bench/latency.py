@@ -8,12 +8,17 @@ from kit import stripe_events
 from kit.ingress import Ingress
 from kit.wait import until
 
+from . import worker
+
 ROUNDS = 3
 USERS = 120
 THREADS = 4
 
 
 def run(system, median):
+    books = system.books()
+    worker.catch_up(system, books)
+    books.close()
     rounds = [measure(system) for _ in range(ROUNDS)]
 
     def of(name, quantile):

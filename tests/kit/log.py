@@ -34,6 +34,17 @@ def read_topic(env, topic):
         consumer.close()
 
 
+def end_of_topic(env, topic):
+    """How many messages have ever been written to a topic: the sum of its partitions' ends."""
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": env["KAFKA_BROKERS"], "group.id": "kit"})
+    try:
+        partitions = consumer.list_topics(topic, timeout=READ_TIMEOUT_S).topics[topic].partitions
+        return sum(consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, number), timeout=READ_TIMEOUT_S)[1]
+                   for number in partitions)
+    finally:
+        consumer.close()
+
+
 def find_event(env, event_id, topic="sluice.events.v1"):
     """The messages with the ce_id."""
     return [message for message in read_topic(env, topic) if message[4].get("ce_id") == event_id]

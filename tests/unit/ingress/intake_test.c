@@ -36,7 +36,6 @@ static void a_signed_event_is_in_kafka_as_it_came(void **state)
     (void)snprintf(place, sizeof(place), "sluice.events.v1/%d/%lld", (int)message->partition,
                    (long long)message->offset);
     assert_string_equal(client_header(&call_answer, "sluice-receipt", text, sizeof(text)), place);
-    rd_kafka_message_destroy(message);
     assert_true(call_metric("sluice_ingress_secret_used_total{source=\"stripe\",position=\"1\"} ") > 0);
 }
 
@@ -94,7 +93,6 @@ static void github_ping_form_and_callback(void **state)
     assert_string_equal(kit_header(message, "ce_type", text, sizeof(text)), "github.push");
     assert_string_equal(kit_header(message, "content-type", text, sizeof(text)), "application/x-www-form-urlencoded");
     assert_str(((struct sl_str){.ptr = message->key, .len = message->key_len}), "o/r");
-    rd_kafka_message_destroy(message);
     kit_sign_github(KIT_CALLBACK_SECRET, callback, field);
     (void)snprintf(headers, sizeof(headers), "X-Hub-Signature-256: %s\r\n", field);
     client_call(call_port(), "POST", "/api/webhooks/github?user=user%201", headers, callback, &call_answer);
@@ -103,7 +101,6 @@ static void github_ping_form_and_callback(void **state)
     assert_non_null(message);
     assert_string_equal(kit_header(message, "ce_source", text, sizeof(text)), "/webhooks/github/callback");
     assert_str(((struct sl_str){.ptr = message->key, .len = message->key_len}), "user 1");
-    rd_kafka_message_destroy(message);
 }
 
 static void a_command_by_token(void **state)
@@ -122,7 +119,6 @@ static void a_command_by_token(void **state)
     assert_string_equal(kit_header(message, "ce_type", text, sizeof(text)), "command.agent.stop");
     assert_string_equal(kit_header(message, "ce_id", text, sizeof(text)), "user-1:k1");
     assert_string_equal(kit_header(message, "sluice-reply-to", text, sizeof(text)), "");
-    rd_kafka_message_destroy(message);
     client_call(call_port(), "POST", "/api/agents/nobody/stop", headers, NULL, &call_answer);
     call_expect(400, "INVALID_COMMAND");
     assert_non_null(strstr(call_answer.body, "agent_id"));
@@ -147,10 +143,9 @@ static int begin_waiting(const char *prefer, int32_t *ret_partition, char ret_id
     rd_kafka_message_t *message = kit_consume(&call_kit, CALL_PATIENCE_MS);
     assert_non_null(message);
     (void)kit_header(message, "sluice-reply-to", text, sizeof(text));
-    *ret_partition = (int32_t)strtol(text, NULL, 10);
     assert_non_null(strchr(text, '/'));
+    *ret_partition = (int32_t)strtol(text, NULL, 10);
     (void)snprintf(ret_id, 64, "%s", strchr(text, '/') + 1);
-    rd_kafka_message_destroy(message);
     return fd;
 }
 
@@ -267,7 +262,6 @@ static void the_directory_gives_the_key(void **state)
     rd_kafka_message_t *message = kit_consume(&call_kit, CALL_PATIENCE_MS);
     assert_non_null(message);
     assert_str(((struct sl_str){.ptr = message->key, .len = message->key_len}), "user-of-1");
-    rd_kafka_message_destroy(message);
 }
 
 static void a_drain_finishes_what_is_under_way(void **state)

@@ -106,10 +106,18 @@ void kit_drain_to(struct kit *kit, enum drain_step step)
     } while (now != step);
 }
 
+static void let_go(struct kit *kit)
+{
+    if (kit->consumed)
+        rd_kafka_message_destroy(kit->consumed);
+    kit->consumed = NULL;
+}
+
 void kit_stop(struct kit *kit)
 {
     kit_drain_to(kit, DRAIN_DONE);
     instance_stop(kit->instance);
+    let_go(kit);
     listener_retire(kit->consumer);
     rd_kafka_destroy(kit->producer);
     rd_kafka_mock_cluster_destroy(kit->cluster);
@@ -139,14 +147,13 @@ void kit_produce(struct kit *kit, const char *topic, int32_t partition, const ch
 rd_kafka_message_t *kit_consume(struct kit *kit, int timeout_ms)
 {
     int64_t until_ms = sl_clock_mono_ms() + timeout_ms;
-    while (sl_clock_mono_ms() < until_ms) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(kit->consumer, 50);
-        if (message && !message->err)
-            return message;
-        if (message)
-            rd_kafka_message_destroy(message);
-    }
-    return NULL;
+    do {
+        let_go(kit);
+        kit->consumed = rd_kafka_consumer_poll(kit->consumer, 50);
+    } while ((!kit->consumed || kit->consumed->err) && sl_clock_mono_ms() < until_ms);
+    if (kit->consumed && kit->consumed->err)
+        let_go(kit);
+    return kit->consumed;
 }
 
 const char *kit_header(const rd_kafka_message_t *message, const char *name, char *text, size_t text_bytes)

@@ -20,6 +20,7 @@ struct kit {
     struct instance *instance;
     rd_kafka_t *producer; /* the test's own: for directory and replies */
     rd_kafka_t *consumer;
+    rd_kafka_message_t *consumed; /* the last one: a message that is left over would keep the consumer from ending */
 };
 
 /* One broker with the topics, and an instance whose [ingress] section ends with `settings` ("publish_deadline =
@@ -32,7 +33,7 @@ void kit_drain_to(struct kit *kit, enum drain_step step);
 
 void kit_produce(struct kit *kit, const char *topic, int32_t partition, const char *key, const char *value,
                  const char *correlation_id);
-/* The next message of the events topic, in any partition; the caller destroys it. NULL after `timeout_ms`. */
+/* The next message of the events topic, in any partition, borrowed until the next call. NULL after `timeout_ms`. */
 rd_kafka_message_t *kit_consume(struct kit *kit, int timeout_ms);
 /* The last header of that name as text, "" when absent. */
 const char *kit_header(const rd_kafka_message_t *message, const char *name, char *text, size_t text_bytes);
