@@ -235,8 +235,8 @@ struct listener *listener_start(const struct listener_options *options, struct s
     return NULL;
 }
 
-/* What was fetched and not yet polled is taken first: a client that is destroyed while a fetch is being answered has
- * been seen to wait for ever (librdkafka 2.0.2), which must not hold up a drain. */
+/* What was fetched and not yet polled is taken first: a consumer doesn't end while messages of its are out, which must
+ * not hold up a drain. */
 void listener_retire(rd_kafka_t *consumer)
 {
     rd_kafka_message_t *message;
