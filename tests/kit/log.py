@@ -2,7 +2,15 @@
 
 import confluent_kafka
 
+from .wait import until
+
 READ_TIMEOUT_S = 20
+
+
+def partitions_of(consumer, topic):
+    """The numbers of its partitions; a topic that was made a moment ago may not show them yet."""
+    return until(lambda: list(consumer.list_topics(topic, timeout=READ_TIMEOUT_S).topics[topic].partitions),
+                 f"the partitions of {topic}")
 
 
 def read_topic(env, topic):
@@ -11,10 +19,9 @@ def read_topic(env, topic):
         "bootstrap.servers": env["KAFKA_BROKERS"], "group.id": "kit", "enable.auto.commit": False,
         "auto.offset.reset": "earliest"})
     try:
-        metadata = consumer.list_topics(topic, timeout=READ_TIMEOUT_S).topics[topic]
         wanted = {}
         positions = []
-        for partition in metadata.partitions:
+        for partition in partitions_of(consumer, topic):
             low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition),
                                                        timeout=READ_TIMEOUT_S)
             if high > low:
@@ -38,9 +45,8 @@ def end_of_topic(env, topic):
     """How many messages have ever been written to a topic: the sum of its partitions' ends."""
     consumer = confluent_kafka.Consumer({"bootstrap.servers": env["KAFKA_BROKERS"], "group.id": "kit"})
     try:
-        partitions = consumer.list_topics(topic, timeout=READ_TIMEOUT_S).topics[topic].partitions
         return sum(consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, number), timeout=READ_TIMEOUT_S)[1]
-                   for number in partitions)
+                   for number in partitions_of(consumer, topic))
     finally:
         consumer.close()
 

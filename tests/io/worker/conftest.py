@@ -181,7 +181,9 @@ class Bench:
     def ends(self, topic):
         consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": "bench-ends"})
         try:
-            partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            # a topic that was made a moment ago may not show its partitions yet
+            partitions = until(lambda: consumer.list_topics(topic, timeout=30).topics[topic].partitions,
+                               f"the partitions of {topic}")
             return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in partitions}
         finally:
             consumer.close()
