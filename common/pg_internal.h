@@ -33,9 +33,10 @@ enum {
 #define SL_PG_AT_MS_MIN INT64_C(-62135596800000) /* 0001-01-01T00:00:00Z */
 #define SL_PG_AT_MS_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 
-/* The server cancels a statement after this long, and ends a session whose transaction lies idle. */
+/* The server cancels a statement after this long, and ends a session whose transaction lies idle: nothing of ours waits
+ * inside one, so it is of a process that was stopped, and its locks hold up everybody else. */
 #define SL_PG_STATEMENT_TIMEOUT_MS           30000
-#define SL_PG_IDLE_IN_TRANSACTION_TIMEOUT_MS 60000
+#define SL_PG_IDLE_IN_TRANSACTION_TIMEOUT_MS 10000
 
 /* A connection in non-blocking mode, ready for statements, or NULL. Thread: any. See sl_pg_open for the errors. */
 SL_MUST_CHECK PGconn *sl_pg_connect(const char *url, const char *application_name, int timeout_ms, struct sl_err *err);

@@ -16,7 +16,7 @@ import uuid
 import psycopg
 import pytest
 import requests
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from kit import stripe_events
 from kit.wait import until
 
@@ -181,12 +181,20 @@ class Bench:
     def ends(self, topic):
         consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": "bench-ends"})
         try:
-            # a topic that was made a moment ago may not show its partitions yet
-            partitions = until(lambda: consumer.list_topics(topic, timeout=30).topics[topic].partitions,
-                               f"the partitions of {topic}")
-            return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in partitions}
+            return until(lambda: self.ends_now(consumer, topic), f"the partitions of {topic} and their leaders")
         finally:
             consumer.close()
+
+    @staticmethod
+    def ends_now(consumer, topic):
+        """None while a topic that was made a moment ago has no partitions to show, or no leaders."""
+        try:
+            partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in partitions}
+        except KafkaException as failure:
+            if not failure.args[0].retriable() and failure.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            return None
 
     def messages(self, topic, since, wanted=None, timeout_s=30):
         """What came to the topic since `since` (from ends()): until `wanted(messages)`, or what is there now."""
