@@ -46,6 +46,7 @@ class Clock:
         if amount_ms < 0:
             raise ValueError("time runs forward only")
         self._offset_s += amount_ms / 1000
+        self._disarm()  # the event loop's wake-up was counted from before the jump: too late by amount_ms now
         self.run_due()
         self._arm()
 
@@ -81,9 +82,7 @@ class Clock:
     def stop(self):
         """Forgets everything scheduled. For the end of the process."""
         self._heap.clear()
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        self._disarm()
 
     def _arm(self):
         if not self._heap:
@@ -92,10 +91,15 @@ class Clock:
         if self._handle is not None:
             if self._handle_due <= due:
                 return
-            self._handle.cancel()
+            self._disarm()
         self._handle_due = due
         delay_s = max(0.0, due - self.now())
         self._handle = asyncio.get_running_loop().call_later(delay_s, self._tick)
+
+    def _disarm(self):
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
 
     def _tick(self):
         self._handle = None

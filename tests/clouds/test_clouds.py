@@ -266,6 +266,18 @@ async def test_clock(sim, control):
     assert order == [10, 20, 30]
 
 
+@pytest.mark.parametrize("advanced_ms", [600_000, 599_999])
+async def test_the_clock_ticks_on_after_a_jump(advanced_ms):
+    """The one thing that was waited for lies behind the jump, or right before it; what comes next is on time."""
+    clock = Clock()
+    happened = []
+    clock.schedule(600_000, lambda: happened.append("far"))
+    clock.advance(advanced_ms)
+    clock.schedule(2, lambda: happened.append("near"))
+    await until(lambda: happened == ["far", "near"], "both timers")
+    clock.stop()
+
+
 async def test_control_refuses_what_is_not_json(control):
     for path in ("/faults", "/config", "/clock", "/runner/plan", "/stripe/events", "/tailscale/devices"):
         assert (await control("POST", path, form="{")).status == 400

@@ -233,6 +233,19 @@ async def test_hang_beats_on(sim, github, ingress, control):
     await until(lambda: run.conclusion == "success")
 
 
+async def test_the_clock_jumps_while_a_heartbeat_is_under_way(sim, github, ingress, control):
+    await control("POST", "/runner/plan", {"outcome": "complete", "hang_ms": 600_000})
+    jumps = [600_000]
+
+    def decide(callback):
+        if callback["status"] == "heartbeat" and jumps:
+            sim.clock.advance(jumps.pop())
+        return 200, {"result": "applied"}
+
+    ingress.decide = decide
+    assert (await perform(sim, github, ingress)).conclusion == "success"
+
+
 async def test_plans_for_an_agent_come_first(sim, github, ingress, control):
     await control("POST", "/runner/plan", {"outcome": "fail_before_server", "times": -1})
     await control("POST", "/runner/plan", {"agent_id": "a2", "outcome": "complete"})
