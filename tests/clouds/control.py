@@ -5,7 +5,9 @@ Every mistake in a request is answered 400 {"error": "..."} and changes nothing.
 
 import json
 
+from . import stripe_payments
 from .faults import FaultError
+from .graph import SCOPES, teams_problem
 from .runner import PlanError
 from .settings import SettingError
 from .web import ControlService, Refusal, json_reply, positive
@@ -51,10 +53,14 @@ class Control(ControlService):
             ("POST", "/github/webhooks", self._send_webhook),
             ("POST", "/github/webhooks/drop", self._drop_webhooks),
             ("GET", "/resend/emails", self._list_emails),
+            ("POST", "/graph/tokens", self._add_token),
+            ("DELETE", "/graph/tokens", self._remove_token),
             ("POST", "/stripe/customers", self._add_customer),
             ("POST", "/stripe/subscriptions", self._add_subscription),
             ("POST", "/stripe/events", self._add_event),
             ("POST", "/stripe/checkout/sessions/{id}/complete", self._complete_session),
+            ("POST", "/stripe/checkout/sessions/{id}/settle", self._settle_session),
+            ("POST", "/stripe/checkout/sessions/{id}/expire", self._expire_session),
         ]
 
     # The books.
@@ -226,6 +232,26 @@ class Control(ControlService):
     def _list_emails(self, request):
         return json_reply(200, {"emails": list(self._simulation.resend.emails.values())})
 
+    def _add_token(self, request):
+        body = self._json(request)
+        scopes, lifetime_s = body.get("scopes", list(SCOPES)), body.get("lifetime_s", 3600)
+        problem = teams_problem(body.get("teams"))
+        if not _texts([body.get("token")]) or not body["token"]:
+            problem = "token must be text"
+        elif not _texts(scopes) or set(scopes) - set(SCOPES):
+            problem = f"scopes must be a list of {', '.join(SCOPES)}"
+        elif isinstance(lifetime_s, bool) or not isinstance(lifetime_s, int) or lifetime_s < 1:
+            problem = "lifetime_s must be a positive number of seconds"
+        if problem is not None:
+            raise bad(problem)
+        self._simulation.graph.register(body["token"], body["teams"], scopes, lifetime_s)
+        return json_reply(201, {"teams": len(body["teams"])})
+
+    def _remove_token(self, request):
+        if not self._simulation.graph.revoke(self._json(request).get("token")):
+            raise Refusal(json_reply(404, {"error": "no such token"}))
+        return json_reply(200, {})
+
     def _add_customer(self, request):
         body = self._json(request)
         fields = {name: body[name] for name in ("email", "name") if name in body}
@@ -258,10 +284,22 @@ class Control(ControlService):
 
     def _complete_session(self, request):
         body = self._json(request) if request.body else {}
-        done = self._simulation.stripe.complete_session(request.arguments["id"], body.get("email"))
-        if done is None:
-            raise bad("no open session of this id")
-        return json_reply(200, {"session": done[0], "subscription": done[1]})
+        settled = body.get("settled", True)
+        if not isinstance(settled, bool) or not _texts([body.get("email") or ""]):
+            raise bad("email must be text, settled true or false")
+        done = stripe_payments.pay(self._simulation.stripe, request.arguments["id"], body.get("email"), settled)
+        return _payment_reply(done, "no open session of this id")
+
+    def _settle_session(self, request):
+        succeeded = self._json(request).get("succeeded")
+        if not isinstance(succeeded, bool):
+            raise bad("succeeded must be true or false")
+        done = stripe_payments.settle(self._simulation.stripe, request.arguments["id"], succeeded)
+        return _payment_reply(done, "no session of this id waits for its payment")
+
+    def _expire_session(self, request):
+        done = stripe_payments.leave(self._simulation.stripe, request.arguments["id"])
+        return _payment_reply(done, "no open session of this id")
 
     # Helpers.
 
@@ -279,6 +317,12 @@ class Control(ControlService):
         if not isinstance(body, dict):
             raise bad("a JSON object is needed")
         return body
+
+
+def _payment_reply(done, problem):
+    if done is None:
+        raise bad(problem)
+    return json_reply(200, done)
 
 
 def _texts(value):

@@ -327,9 +327,9 @@ class Hetzner(Cloud):
     def _first_boot(self, server):
         """cloud-init: an auth key in user_data makes the machine join the tailnet under its own name."""
         key = AUTH_KEY.search(server.user_data)
-        if key is None:
-            return
         tailscale = self.simulation.tailscale
+        if key is None or tailscale.settings.join_ms is None:
+            return
 
         def join():
             if server.id not in self.servers or server.status != "running":

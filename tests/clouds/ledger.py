@@ -136,6 +136,14 @@ class Ledger:
                     break
         return chosen
 
+    def double_effects(self):
+        """{"cloud path key": [sequences]} of calls that took effect twice under one idempotency key; none may."""
+        effects = {}
+        for call in self.calls:
+            if call.idempotency_key is not None and call.effect is not None:
+                effects.setdefault(f"{call.cloud} {call.path} {call.idempotency_key}", []).append(call.sequence)
+        return {name: sequences for name, sequences in effects.items() if len(sequences) > 1}
+
     def forget(self, clouds):
         """Drops calls and resources of the clouds named."""
         names = set(clouds)

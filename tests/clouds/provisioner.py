@@ -102,6 +102,10 @@ class Provisioner(Cloud):
     def summary(self):
         return {"live_apps": len(self.apps)}
 
+    def ledger_row(self, resource):
+        app = self.apps.get(resource.id)
+        return {} if app is None else {"limits": app.limits}
+
     def _app(self, body):
         name = self._text(body, "appName")
         if name not in self.apps:

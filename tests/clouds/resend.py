@@ -185,6 +185,7 @@ class Resend(Cloud):
                                    if email["idempotency_key"] is not None)
         contents = {email["content"] for email in self.emails.values()}
         return {"emails": len(self.emails), "same_content": len(self.emails) - len(contents),
+                "unkeyed": sum(email["idempotency_key"] is None for email in self.emails.values()),
                 "double_keys": {key: count for key, count in keys.items() if count > 1}}
 
 

@@ -72,7 +72,7 @@ TABLE = {
     },
     "tailscale": {
         "latency_ms": (0, milliseconds),
-        "join_ms": (100, milliseconds),
+        "join_ms": (100, milliseconds_or_never),  # None: a booted machine never joins
         "ephemeral_gone_ms": (None, milliseconds_or_never),
         "tags": (["tag:agent", "tag:sluice"], text_list),
         "device_limit": (50_000, count),
@@ -122,6 +122,12 @@ TABLE = {
         "latency_ms": (0, milliseconds),
         "domain": ("apps.sluice.test", text),
         "app_limit": (20_000, count),
+    },
+    "graph": {
+        "latency_ms": (0, milliseconds),
+        "page_size": (20, count),
+        "rate_limit_per_s": (30, count),  # 0: no limit
+        "retry_after_s": (1, count_or_none),
     },
 }
 

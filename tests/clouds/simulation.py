@@ -17,6 +17,7 @@ from .clock import Clock
 from .control import Control
 from .faults import Faults
 from .github import GitHub
+from .graph import Graph
 from .hetzner import Hetzner
 from .hooks import Hooks
 from .ledger import Ledger
@@ -28,7 +29,7 @@ from .stripe import Stripe
 from .tailscale import Tailscale
 from .web import Listener, complain
 
-CLOUDS = ("hetzner", "tailscale", "github", "stripe", "resend", "provisioner")
+CLOUDS = ("hetzner", "tailscale", "github", "stripe", "resend", "provisioner", "graph")
 MAX_RUNNER_CONNECTIONS = 1024
 
 
@@ -68,6 +69,7 @@ class Simulation:
         self.stripe = Stripe(self)
         self.resend = Resend(self)
         self.provisioner = Provisioner(self)
+        self.graph = Graph(self)
         self.runner = Runner(self)
         self.control = Control(self)
         self.http = None
@@ -152,6 +154,7 @@ class Simulation:
             "STRIPE_API_BASE": self.url("stripe"), "STRIPE_SECRET_KEY": options.stripe_secret_key,
             "RESEND_BASE_URL": self.url("resend"), "RESEND_API_KEY": options.resend_api_key,
             "DOKKU_PROVISIONER_URL": self.url("provisioner"), "PROVISIONER_API_KEY": options.provisioner_api_key,
+            "GRAPH_BASE_URL": self.url("graph"),
             "SLUICE_CLOUDS_CONTROL_URL": self.url("control")}
 
     def write_environment(self, path):
@@ -179,8 +182,10 @@ class Simulation:
             "runs_by_state": github["runs_by_state"],
             "duplicates": {"servers_by_agent": hetzner["duplicate_agents"],
                            "devices_by_hostname": tailscale["duplicate_hostnames"],
-                           "emails_by_key": parts["resend"]["double_keys"]},
+                           "emails_by_key": parts["resend"]["double_keys"],
+                           "effects_by_key": self.ledger.double_effects()},
             "same_content_emails": parts["resend"]["same_content"],
+            "unkeyed_emails": parts["resend"]["unkeyed"],
             "stripe": parts["stripe"], "runner": self.runner.summary(), "hooks": self.hooks.summary(),
             "calls": dict(self.ledger.calls_total), "dropped_resources": self.ledger.dropped,
             "simulator_errors": self.clock.callback_errors + sum(cloud.crashes for cloud in self.clouds.values())}

@@ -270,7 +270,7 @@ class Stripe(Cloud):
         """The session named; past its time it is expired."""
         session = self._object("checkout.session", request.arguments["id"])
         if session["status"] == "open" and session["expires_at"] <= self.clock.now():
-            self._expire(session)
+            self.expire(session)
         return session
 
     def _expire_session(self, request):
@@ -279,35 +279,15 @@ class Stripe(Cloud):
         if session["status"] != "open":
             forms.refuse(f"Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session "
                          f"has a status of {session['status']}.")
-        self._expire(session)
+        self.expire(session)
         request.effect(f"expired {session['id']}")
         return json_reply(200, session)
 
-    def _expire(self, session):
+    def expire(self, session):
+        """The one place where a session expires."""
         session.update(status="expired", url=None)
         self.ledger.ended("stripe", "checkout.session", session["id"], "expired")
         self.emit("checkout.session.expired", session)
-
-    def complete_session(self, session_id, email=None):
-        """The customer pays (by control). Answers (session, subscription or None), or None for a session not open."""
-        session = self.objects["checkout.session"].get(session_id)
-        if session is None or session["status"] != "open" or session["expires_at"] <= self.clock.now():
-            return None
-        hidden = self.ledger.find("stripe", "checkout.session", session_id).extra
-        email = email or session["customer_email"] or f"{session['client_reference_id'] or 'someone'}@example.com"
-        if session["customer"] is None:
-            session["customer"] = self.make_customer({"email": email}, {})["id"]
-        subscription = None
-        if session["mode"] == "subscription":
-            prices = [item.get("price", "price_inline") for item in hidden["line_items"]]
-            subscription = self.make_subscription({"customer": session["customer"], "prices": prices,
-                                                   "metadata": hidden["subscription_metadata"]})
-            session["subscription"] = subscription["id"]
-        paid = "no_payment_required" if session["mode"] == "setup" else "paid"
-        session.update(status="complete", payment_status=paid,
-                       customer_details={"email": email, "name": None, "phone": None}, url=None)
-        self.emit("checkout.session.completed", session)
-        return session, subscription
 
     def _create_portal_session(self, request):
         values = self._form(request, forms.PORTAL)

@@ -44,13 +44,13 @@ async def test_status_fault_with_body_and_headers(hetzner, control):
     assert (refused.status, refused.json, refused.headers["Retry-After"]) == (429, {"a": 1}, "7")
 
 
-@pytest.mark.parametrize("cloud", ["hetzner", "tailscale", "github", "stripe", "resend", "provisioner"])
+@pytest.mark.parametrize("cloud", ["hetzner", "tailscale", "github", "stripe", "resend", "provisioner", "graph"])
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 503])
 async def test_every_cloud_has_its_own_error_shape(sim, http, control, cloud, status):
     await control("POST", "/faults", {"cloud": cloud, "kind": "status", "status": status})
     await control("POST", "/faults", {"cloud": cloud, "kind": "rate_limited"})
     api = Api(http, sim.url(cloud), {})
-    shape = {"hetzner": "error", "stripe": "error", "provisioner": "error"}.get(cloud, "message")
+    shape = {"hetzner": "error", "stripe": "error", "provisioner": "error", "graph": "error"}.get(cloud, "message")
     refused = await api("GET", "/anything")
     assert refused.status == status and shape in refused.json
     limited = await api("GET", "/anything")
@@ -202,7 +202,8 @@ async def test_ledger_and_calls(sim, hetzner, control):
 
 async def test_summary_finds_doubles(sim, hetzner):
     await hetzner("POST", "/servers", SERVER)
-    assert sim.summary()["duplicates"] == {"servers_by_agent": {}, "devices_by_hostname": {}, "emails_by_key": {}}
+    assert sim.summary()["duplicates"] == {"servers_by_agent": {}, "devices_by_hostname": {}, "emails_by_key": {},
+                                            "effects_by_key": {}}
     await hetzner("POST", "/servers", {**SERVER, "name": "agent-a1-again"})
     assert list(sim.summary()["duplicates"]["servers_by_agent"]) == ["a1"]
 

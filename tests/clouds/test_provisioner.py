@@ -7,7 +7,7 @@ pytestmark = pytest.mark.asyncio
 APP = {"subscriptionId": "sub_1", "accountId": "u1", "tier": "starter", "limits": {"memoryMb": 512, "cpu": 0.5}}
 
 
-async def test_life(sim, provisioner):
+async def test_life(sim, provisioner, control):
     made = await provisioner("POST", "/provision", APP)
     assert made.status == 200 and set(made.json) == {"appName", "subdomain", "frontendUrl", "backendUrl"}
     again = await provisioner("POST", "/provision", {**APP, "tier": "professional"})
@@ -16,6 +16,8 @@ async def test_life(sim, provisioner):
     updated = await provisioner("PUT", "/update", {"appName": name, "limits": {"memoryMb": 2048}})
     assert updated.json == {"appName": name, "limits": {"memoryMb": 2048}}
     assert (await provisioner("GET", "/apps")).json["apps"][0]["limits"] == {"memoryMb": 2048}
+    row, = (await control("GET", "/ledger?cloud=provisioner")).json["provisioner"]["apps"]
+    assert (row["limits"], row["subscription_id"], row["live"]) == ({"memoryMb": 2048}, "sub_1", True)
     assert (await provisioner("DELETE", "/deprovision", {"appName": name})).status == 200
     assert (await provisioner("DELETE", "/deprovision", {"appName": name})).status == 404
     assert (await provisioner("PUT", "/update", {"appName": name, "limits": {}})).status == 404

@@ -115,6 +115,36 @@ async def test_paying_makes_a_subscription_and_events(stripe, control):
     assert customer["email"] == "u1@x.test"
 
 
+async def test_a_payment_that_settles_later(stripe, control):
+    for succeeded, status in ((True, "active"), (False, "incomplete_expired")):
+        session = (await stripe("POST", "/checkout/sessions", form=SESSION)).json
+        path = f"/stripe/checkout/sessions/{session['id']}"
+        assert (await control("POST", path + "/settle", {"succeeded": True})).status == 400
+        done = (await control("POST", path + "/complete", {"settled": False})).json
+        assert (done["session"]["payment_status"], done["subscription"]["status"]) == ("unpaid", "incomplete")
+        settled = (await control("POST", path + "/settle", {"succeeded": succeeded})).json
+        assert settled["subscription"]["status"] == status
+        assert settled["events"][-1]["type"] == f"checkout.session.async_payment_{'succeeded' if succeeded else 'failed'}"
+        shown = (await stripe("GET", f"/events/{settled['events'][-1]['id']}")).json
+        assert shown == settled["events"][-1]
+        assert (await control("POST", path + "/settle", {"succeeded": succeeded})).status == 400
+
+
+async def test_leaving_a_session(stripe, control):
+    session = (await stripe("POST", "/checkout/sessions", form=SESSION)).json
+    path = f"/stripe/checkout/sessions/{session['id']}"
+    left = (await control("POST", path + "/expire")).json
+    assert left["session"]["status"] == "expired" and left["events"][0]["type"] == "checkout.session.expired"
+    for verb in ("expire", "complete"):
+        assert (await control("POST", f"{path}/{verb}", {})).status == 400
+
+
+@pytest.mark.parametrize("body", [{"settled": 1}, {"email": 5}])
+async def test_bad_payments(stripe, control, body):
+    session = (await stripe("POST", "/checkout/sessions", form=SESSION)).json
+    assert (await control("POST", f"/stripe/checkout/sessions/{session['id']}/complete", body)).status == 400
+
+
 async def test_customers(stripe):
     made = (await stripe("POST", "/customers", form={"email": "a@b.test", "metadata[user_id]": "u1"})).json
     assert made["object"] == "customer" and made["livemode"] is False

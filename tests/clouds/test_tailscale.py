@@ -119,6 +119,25 @@ async def test_a_booting_server_joins_once_per_key(sim, hetzner, tailscale, cont
     assert [server.get("join_error") for server in servers] == [None, "key already used"]
 
 
+async def test_a_machine_that_never_joins(sim, hetzner, tailscale, control):
+    await control("POST", "/config", {"tailscale": {"join_ms": None}})
+    key = (await tailscale("POST", "/tailnet/-/keys", KEY)).json["key"]
+    await hetzner("POST", "/servers", {**SERVER, "user_data": f"#cloud-config\nruncmd:\n- up {key}\n"})
+    sim.clock.advance(590_000)
+    assert sim.summary()["running_servers"] == 1 and sim.summary()["live_devices"] == 0
+    assert sim.summary()["usable_keys"] == 1
+
+
+async def test_a_key_deleted_before_the_join_admits_nobody(sim, hetzner, tailscale, control):
+    made = (await tailscale("POST", "/tailnet/-/keys", KEY)).json
+    await hetzner("POST", "/servers", {**SERVER, "user_data": made["key"]})
+    sim.clock.advance(2 * sim.settings.hetzner.action_ms + 1)
+    await tailscale("DELETE", f"/tailnet/-/keys/{made['id']}")
+    sim.clock.advance(sim.settings.tailscale.join_ms + 1)
+    server, = (await control("GET", "/ledger?cloud=hetzner")).json["hetzner"]["servers"]
+    assert server["join_error"] == "key revoked" and sim.summary()["live_devices"] == 0
+
+
 @pytest.mark.parametrize("spoil", ["expire", "revoke", "unknown"])
 async def test_a_bad_key_admits_nobody(sim, hetzner, tailscale, spoil):
     made = (await tailscale("POST", "/tailnet/-/keys", KEY)).json
