@@ -1,4 +1,4 @@
-# Writes OUTPUT, a C file that holds each of FILES (name and bytes) in the table of ctl/migrations.h.
+# Writes OUTPUT, a C file that holds each of FILES (name and bytes) in the table ${TABLE}S of struct STRUCT, as HEADER declares them.
 set(tables "")
 set(rows "")
 set(index 0)
@@ -10,5 +10,5 @@ foreach(file IN LISTS FILES)
     string(APPEND rows "    {\"${name}\", (const char *)file_${index}, sizeof(file_${index}) - 1},\n")
     math(EXPR index "${index} + 1")
 endforeach()
-file(WRITE "${OUTPUT}" "#include \"ctl/migrations.h\"\n\n${tables}\n"
-    "const struct migration MIGRATIONS[] = {\n${rows}};\nconst size_t MIGRATION_COUNT = ${index};\n")
+file(WRITE "${OUTPUT}" "#include \"${HEADER}\"\n\n${tables}\n"
+    "const struct ${STRUCT} ${TABLE}S[] = {\n${rows}};\nconst size_t ${TABLE}_COUNT = ${index};\n")

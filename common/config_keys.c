@@ -106,10 +106,35 @@ static const struct sl_config_key KEYS[] = {
     INT("worker", "jobs_in_flight", "2000", 1, 100000, "jobs that one worker has under way"),
     DURATION("worker", "drain_timeout", "20s", 0, 10 * MINUTE_MS, "for calls under way after SIGTERM"),
 
+    SECRET("worker", "data_keys", "SLUICE_DATA_KEYS",
+           "ID:BASE64 of 32 bytes, comma-separated, the first is for new data: tokens of connections at rest, and"
+           " invitations"),
+
+    TEXT("console", "listen", "127.0.0.1:8090", NULL,
+         "ADDRESS:PORT or [ADDRESS]:PORT for the read API, streams and pages; port 0: a free one"),
+    SECRET("console", "token", NULL, "of ops, who may read for any user; comma-separated while rotating"),
+    INT("console", "max_connections", "4000", 2, 1000000, "open connections; more are refused"),
+    DURATION("console", "request_timeout", "30s", 100, 10 * MINUTE_MS, "in which a request has to arrive"),
+    INT("console", "pool", "8", 1, 64, "sessions with Postgres"),
+    INT("console", "pool_queue", "256", 1, 100000, "reads that wait for a session; more get 503"),
+    DURATION("console", "pool_wait", "2s", 10, MINUTE_MS, "how long a read waits for a session before it gets 503"),
+    DURATION("console", "statement_timeout", "5s", 10, 5 * MINUTE_MS, "of one read"),
+    INT("console", "streams", "2000", 1, 1000000, "open streams; more get 503"),
+    INT("console", "streams_per_user", "10", 1, 1000, "of one user"),
+    SIZE("console", "stream_buffer", "256KiB", KIB, 64 * MIB,
+         "what waits for the reader of one stream; one that is slower is cut off"),
+    SIZE("console", "streams_buffer", "32MiB", MIB, 16 * GIB, "the same for all streams"),
+    DURATION("console", "heartbeat", "15s", 10, HOUR_MS, "a stream that is silent for so long gets a comment"),
+    INT("console", "resume_max", "200000", 0, INT32_MAX,
+        "outcomes of a partition that are read again for a Last-Event-ID at most; older ones go on from now"),
+    DURATION("console", "drain_timeout", "20s", 0, 10 * MINUTE_MS, "for requests under way after SIGTERM"),
+
     SWITCH("policy", "free_tier", "off", "off: no active subscription means NO_ACTIVE_SUBSCRIPTION"),
     CHOICE("policy", "on_payment_failed", "stop", NULL, "stop|keep",
            "what happens to running agents; data is kept in any case"),
     DURATION("policy", "grace", "7d", 0, 3650 * DAY_MS, "from a failed payment to the end of provisioner instances"),
+    DURATION("policy", "grace_warning", "1d", 0, 3650 * DAY_MS,
+             "so long before that end the user is warned; a shorter grace warns at six sevenths of it"),
     SWITCH("policy", "resume_on_payment", "off", "start what the failed payment stopped once it is paid"),
     CHOICE("policy", "on_subscription_deleted", "destroy", NULL, "destroy|keep", "what happens to the user's agents"),
     SWITCH("policy", "checkout_provisions", "on", "a completed checkout that names an agent provisions it"),
@@ -120,6 +145,8 @@ static const struct sl_config_key KEYS[] = {
     DURATION("policy", "stop_grace", "60s", 0, DAY_MS, "from a graceful shutdown to the power switch"),
     DURATION("policy", "stale_run", "60m", 10, 365 * DAY_MS, "a run that has not ended by then counts as stale"),
     DURATION("policy", "invite_expiry", "7d", 10, 3650 * DAY_MS, "how long an invitation may be accepted"),
+    DURATION("policy", "answer_timeout", "2m", 10, HOUR_MS,
+             "how long the cloud call behind a waiting command is tried: a checkout, a resumed subscription"),
     TEXT("policy", "default_region", "us-east", NULL, "of commands and checkouts that name none"),
 
     TEXT("plan *", "price", NULL, NULL, "Stripe's price id; empty: nobody is on this plan by a price"),
@@ -130,8 +157,16 @@ static const struct sl_config_key KEYS[] = {
     CHOICE("plan *", "backend", "github-actions", NULL, "github-actions|hetzner|provisioner", "where its agents live"),
     CHOICE("plan *", "on_subscribe", "nothing", NULL, "nothing|provision",
            "provision: a new subscription brings an instance"),
-    INT("plan *", "members", "1", -1, 1000000, "members of a workspace, open invitations included; -1: unlimited"),
+    TEXT("plan *", "server_type", NULL, NULL,
+         "Hetzner's server type of its agents that no workflow makes; empty: [cloud hetzner] server_type"),
+    INT("plan *", "members", "0", -1, 1000000, "members of a workspace, invitations included; -1: unlimited; 0: none"),
     INT("plan *", "runs", "50", -1, INT32_MAX, "runs of a workspace in a billing cycle; -1: unlimited"),
+
+    TEXT("region *", "locations", NULL, NULL,
+         "Hetzner's locations, comma-separated, in the order in which they are tried"),
+
+    TEXT("email", "templates", NULL, NULL,
+         "folder with NAME.subject, NAME.txt and NAME.html of every e-mail; empty: the built-in texts"),
 
     INT("cloud *", "concurrency", "64", 1, 10000, "calls of one worker under way"),
     DURATION("cloud *", "timeout", "30s", 10, HOUR_MS, "of a whole call"),
@@ -146,12 +181,18 @@ static const struct sl_config_key KEYS[] = {
 
     TEXT("cloud hetzner", "base_url", "https://api.hetzner.cloud/v1", "HCLOUD_ENDPOINT", "with /v1"),
     SECRET("cloud hetzner", "token", "HCLOUD_TOKEN", "of the project, read and write"),
+    TEXT("cloud hetzner", "image", "ubuntu-24.04", NULL, "of servers that no workflow makes"),
+    TEXT("cloud hetzner", "server_type", "cpx11", NULL, "of those whose plan names none"),
 
     TEXT("cloud tailscale", "base_url", "https://api.tailscale.com", "TAILSCALE_BASE_URL", "without /api/v2"),
     SECRET("cloud tailscale", "api_key", "TAILSCALE_API_KEY", "instead of the OAuth client"),
     TEXT("cloud tailscale", "tailnet", "-", "TAILSCALE_TAILNET", "its name; -: the key's own"),
+    TEXT("cloud tailscale", "tags", "tag:agent", NULL, "of servers that no workflow makes, comma-separated"),
+    DURATION("cloud tailscale", "key_expiry", "600s", 60 * SECOND_MS, 600 * SECOND_MS,
+             "life of the auth key with which such a server joins"),
     TEXT("cloud tailscale", "oauth_client_id", NULL, "TAILSCALE_OAUTH_CLIENT_ID", "instead of the API key"),
-    SECRET("cloud tailscale", "oauth_client_secret", "TAILSCALE_OAUTH_CLIENT_SECRET", "of that client, scope devices"),
+    SECRET("cloud tailscale", "oauth_client_secret", "TAILSCALE_OAUTH_CLIENT_SECRET",
+           "of that client, scopes devices and auth_keys"),
 
     TEXT("cloud github", "base_url", "https://api.github.com", "GITHUB_API_URL", "up to the host"),
     SECRET("cloud github", "token", "GITHUB_PAT", "may dispatch and cancel workflows of the repository"),
@@ -169,6 +210,9 @@ static const struct sl_config_key KEYS[] = {
 
     TEXT("cloud stripe", "base_url", "https://api.stripe.com", "STRIPE_API_BASE", "without /v1"),
     SECRET("cloud stripe", "secret_key", "STRIPE_SECRET_KEY", "sk_… or rk_…"),
+    TEXT("cloud stripe", "api_version", "2026-10-28.endive", NULL, "Stripe-Version of our requests"),
+
+    TEXT("cloud graph", "base_url", "https://graph.microsoft.com", "GRAPH_BASE_URL", "Microsoft Graph, without /v1.0"),
 
     TEXT("cloud resend", "base_url", "https://api.resend.com", "RESEND_BASE_URL", "up to the host"),
     SECRET("cloud resend", "api_key", "RESEND_API_KEY", "re_…"),

@@ -80,6 +80,16 @@ bool sl_utf8_is_text(struct sl_str text)
     return sl_utf8_is_valid(text) && (text.len == 0 || memchr(text.ptr, '\0', text.len) == NULL);
 }
 
+bool sl_utf8_is_plain(struct sl_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F) {
+            return false;
+        }
+    }
+    return sl_utf8_is_valid(text);
+}
+
 struct sl_str sl_utf8_cut(struct sl_str text, size_t bytes_max)
 {
     if (text.len <= bytes_max) {

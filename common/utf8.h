@@ -16,6 +16,9 @@ bool sl_utf8_is_valid(struct sl_str text);
 /* Well-formed and without NUL: fit for a `text` column and for JSON. */
 bool sl_utf8_is_text(struct sl_str text);
 
+/* Such a text without control characters (below U+0020, and U+007F): fit for an id, a key, a header. */
+bool sl_utf8_is_plain(struct sl_str text);
+
 /* The longest beginning of `text` of at most `bytes_max` bytes that doesn't end within a character. Borrowed. */
 struct sl_str sl_utf8_cut(struct sl_str text, size_t bytes_max);
 

@@ -7,7 +7,7 @@
 
 #include "common/err.h"
 #include "common/str.h"
-#include "ingress/headers.h"
+#include "web/headers.h"
 
 struct sockaddr;
 

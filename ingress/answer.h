@@ -4,7 +4,7 @@
 #define INGRESS_ANSWER_H
 
 #include "common/arena.h"
-#include "ingress/problem.h"
+#include "web/problem.h"
 
 #define ANSWER_RECEIPT_BYTES 96
 #define ANSWER_BYTES_MAX     (512 * 1024)

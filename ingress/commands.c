@@ -1,9 +1,14 @@
 /* commands.c - see commands.h. */
 #include "ingress/commands.h"
 
-#define TEXT_BYTES_MAX  255
-#define URL_BYTES_MAX   2048
-#define EMAIL_BYTES_MAX 254
+#include <string.h>
+
+#include "common/utf8.h"
+
+#define TEXT_BYTES_MAX        255
+#define URL_BYTES_MAX         2048
+#define EMAIL_BYTES_MAX       254 /* RFC 5321, 4.5.3.1, with erratum 1690 of RFC 3696 */
+#define EMAIL_LOCAL_BYTES_MAX 64
 
 /* The table reads as one, so it keeps its own form. */
 /* clang-format off */
@@ -22,7 +27,7 @@
 #define TOKEN(field)        { .name = (field), .type = COMMAND_FIELD_TEXT, .required = true, .max = 4096, \
                               .expected = A_TOKEN }
 #define EMAIL(field)        { .name = (field), .type = COMMAND_FIELD_EMAIL, .required = true, \
-                              .expected = "must be an e-mail address" }
+                              .expected = "must be one e-mail address, without a name beside it" }
 #define URL(field)          { .name = (field), .type = COMMAND_FIELD_URL, .required = true, .expected = A_URL }
 #define TEXTS(field)        { .name = (field), .type = COMMAND_FIELD_TEXTS, .max = 1000, \
                               .expected = "must be an array of at most 1000 texts" GIVEN }
@@ -92,9 +97,12 @@ static bool is_text(struct sl_str text, size_t bytes_max)
 {
     if (text.len == 0 || text.len > bytes_max)
         return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+    for (size_t i = 0; i < text.len;) {
+        size_t bytes = sl_utf8_bytes_at(text, i);
+        uint32_t code = bytes > 0 ? sl_utf8_code_at(text, i) : 0;
+        if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) /* C0 (and no UTF-8), DEL, C1 */
             return false;
+        i += bytes;
     }
     return true;
 }
@@ -105,14 +113,31 @@ static bool has_byte(struct sl_str text, char byte)
     return sl_str_cut(&rest, byte).len < text.len;
 }
 
-/* One @ with something on both sides and no blanks: whether it exists only an e-mail tells. */
+static bool has_any(struct sl_str text, const char *bytes)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr(bytes, text.ptr[i]))
+            return true;
+    }
+    return false;
+}
+
+/* One plain address: a name beside it, a quoted local part, a comment or a list would have whoever sends the e-mail
+ * read it otherwise than we compare it. Whether it exists only an e-mail tells. */
 static bool is_email(struct sl_str text)
 {
-    if (!is_text(text, EMAIL_BYTES_MAX) || has_byte(text, ' '))
+    if (!is_text(text, EMAIL_BYTES_MAX) || has_any(text, " ()<>[],;:\\\""))
         return false;
     struct sl_str domain = text;
     struct sl_str local = sl_str_cut(&domain, '@');
-    return local.len > 0 && domain.len > 0 && !has_byte(domain, '@');
+    if (local.len == 0 || local.len > EMAIL_LOCAL_BYTES_MAX || domain.len == 0 || has_byte(domain, '@') ||
+        domain.ptr[domain.len - 1] == '.')
+        return false;
+    while (!sl_str_empty(domain)) {
+        if (sl_str_empty(sl_str_cut(&domain, '.')))
+            return false;
+    }
+    return true;
 }
 
 static bool is_url(struct sl_str text)
@@ -121,7 +146,14 @@ static bool is_url(struct sl_str text)
     static const struct sl_str http = {.ptr = "http://", .len = 7};
     size_t scheme = sl_str_starts_with(text, https) ? https.len : http.len;
     return is_text(text, URL_BYTES_MAX) && !has_byte(text, ' ') && text.len > scheme &&
-           (sl_str_starts_with(text, https) || sl_str_starts_with(text, http));
+           (sl_str_starts_with(text, https) || sl_str_starts_with(text, http)) && !strchr("/?#", text.ptr[scheme]);
+}
+
+/* The nil UUID is how "none" is written behind the door; from outside it names nothing. */
+static bool is_uuid(struct sl_str text)
+{
+    struct sl_uuid uuid;
+    return sl_uuid_parse(text, &uuid) && !sl_uuid_is_nil(uuid);
 }
 
 static bool is_choice(struct sl_str text, const char *choices)
@@ -159,13 +191,12 @@ static bool is_int(const json_t *value, int64_t min, int64_t max)
 
 static bool field_is_good(const struct command_field *field, const json_t *value)
 {
-    struct sl_uuid uuid;
     struct sl_str text = string_of(value);
     if (!value || json_is_null(value))
         return !field->required;
     switch (field->type) {
     case COMMAND_FIELD_UUID:
-        return sl_uuid_parse(text, &uuid);
+        return is_uuid(text);
     case COMMAND_FIELD_TEXT:
         return is_text(text, (size_t)field->max);
     case COMMAND_FIELD_EMAIL:
@@ -212,8 +243,7 @@ struct sl_str commands_subject(const json_t *data)
     static const char *const names[] = {"agent_id", "job_id", "workspace_id"};
     for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
         struct sl_str id = string_of(json_object_get(data, names[i]));
-        struct sl_uuid uuid;
-        if (sl_uuid_parse(id, &uuid))
+        if (is_uuid(id))
             return id;
     }
     return SL_STR_NONE;

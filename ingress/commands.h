@@ -7,16 +7,16 @@
 #define INGRESS_COMMANDS_H
 
 #include "common/json.h"
-#include "ingress/problem.h"
+#include "web/problem.h"
 
 #define COMMAND_FIELDS_MAX 6
 
 enum command_field_type {
     COMMAND_FIELD_NONE = 0,
-    COMMAND_FIELD_UUID,
-    COMMAND_FIELD_TEXT, /* 1 to `max` bytes of UTF-8 without control characters */
-    COMMAND_FIELD_EMAIL,
-    COMMAND_FIELD_URL,    /* http or https */
+    COMMAND_FIELD_UUID,   /* not nil */
+    COMMAND_FIELD_TEXT,   /* 1 to `max` bytes of UTF-8 without control characters (C0, DEL, C1) */
+    COMMAND_FIELD_EMAIL,  /* one plain address */
+    COMMAND_FIELD_URL,    /* http or https, with a host */
     COMMAND_FIELD_INT,    /* `min` to `max` */
     COMMAND_FIELD_CHOICE, /* one of `choices` */
     COMMAND_FIELD_TEXTS,  /* an array of at most `max` texts */

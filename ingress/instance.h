@@ -6,8 +6,8 @@
 #ifndef INGRESS_INSTANCE_H
 #define INGRESS_INSTANCE_H
 
-#include "ingress/drain.h"
 #include "ingress/server.h"
+#include "web/drain.h"
 
 struct instance;
 

@@ -155,8 +155,8 @@ static bool check_token(struct request *request)
 {
     if (request->route.source->id != SOURCE_API)
         return true;
-    struct verdict verdict = verify_jwt(&request->head.headers, &request->settings->jwt, request->received_at_ms / 1000,
-                                        request->arena, &request->caller);
+    struct verdict verdict = verify_jwt(&request->head.headers, &request->settings->jwt.policy,
+                                        request->received_at_ms / 1000, request->arena, &request->caller);
     if (!act_on(request, &verdict, true))
         return false;
     if (request->route.command->admin && !sl_str_is(request->caller.role, "admin"))

@@ -5,13 +5,7 @@
 
 bool key_is_usable(struct sl_str text)
 {
-    if (text.len == 0 || text.len > KEY_BYTES_MAX || !sl_utf8_is_text(text))
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
-            return false;
-    }
-    return true;
+    return text.len > 0 && text.len <= KEY_BYTES_MAX && sl_utf8_is_plain(text);
 }
 
 struct sl_str key_choose(const struct key_parts *parts, struct sl_str event_id, key_directory *lookup, void *directory,

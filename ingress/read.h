@@ -11,9 +11,9 @@
 #include "common/arena.h"
 #include "common/json.h"
 #include "ingress/commands.h"
-#include "ingress/headers.h"
 #include "ingress/key.h"
-#include "ingress/problem.h"
+#include "web/headers.h"
+#include "web/problem.h"
 
 #define READ_PARAMS_MAX   3
 #define READ_ID_BYTES_MAX 255

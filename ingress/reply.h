@@ -10,7 +10,7 @@
 
 #include "common/str.h"
 #include "common/uuid.h"
-#include "ingress/headers.h"
+#include "web/headers.h"
 
 #define REPLY_WAIT_S_MAX 30
 

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "ingress/peer.h"
+#include "web/peer.h"
 
 #define CONNECTION_BYTES_MAX  ((size_t)32 * 1024)   /* the head and the read buffer */
 #define DISCARD_QUIETLY_BYTES ((size_t)1024 * 1024) /* of a body whose answer can wait for its end */

@@ -72,19 +72,10 @@ static void load_source(struct settings *settings, const struct source *source, 
 
 static void load_jwt(struct settings *settings, struct settings_problems *problems)
 {
-    const struct sl_config *config = settings->config;
-    struct sl_err err = {0};
-    if (!sl_secrets_init(&settings->jwt_secrets, sl_config_text(config, SECTION, "jwt_secret")))
-        add_problem(problems, "SLUICE_JWT_SECRET", "holds more than %d secrets", SL_SECRETS_MAX);
-    if (sl_config_is_set(config, SECTION, "jwt_jwks_file") &&
-        !jwks_read(sl_config_cstr(config, SECTION, "jwt_jwks_file"), &settings->jwks, &err))
-        add_problem(problems, "[ingress] jwt_jwks_file", "%s", err.message);
-    settings->jwt = (struct jwt_policy){
-        .secrets = &settings->jwt_secrets,
-        .jwks = settings->jwks.count > 0 ? &settings->jwks : NULL,
-        .issuer = sl_config_text(config, SECTION, "jwt_issuer"),
-        .audience = sl_config_text(config, SECTION, "jwt_audience"),
-    };
+    struct sl_config_problem found[JWT_KEYS_PROBLEMS_MAX];
+    size_t count = jwt_keys_load(&settings->jwt, settings->config, found);
+    for (size_t i = 0; i < count; i++)
+        add_problem(problems, found[i].place, "%s", found[i].text);
 }
 
 static void load_limits(struct settings *settings, struct settings_problems *problems)
@@ -146,8 +137,7 @@ void settings_release(struct settings *settings)
         return;
     for (size_t i = 0; i < SOURCE_COUNT; i++)
         sl_secrets_deinit(&settings->secrets[i]);
-    sl_secrets_deinit(&settings->jwt_secrets);
-    jwks_deinit(&settings->jwks);
+    jwt_keys_deinit(&settings->jwt);
     sl_config_destroy(settings->config);
     free(counted);
 }
@@ -158,8 +148,8 @@ size_t settings_warnings(const struct settings *settings,
     size_t count = 0;
     for (enum source_id id = 0; id < SOURCE_COUNT; id++) {
         const struct source *source = source_at(id);
-        bool verified = source->section ? settings->secrets[id].count > 0
-                                        : !source->variable || settings->jwt_secrets.count > 0 || settings->jwt.jwks;
+        bool verified =
+            source->section ? settings->secrets[id].count > 0 : !source->variable || jwt_keys_are_set(&settings->jwt);
         if (!verified)
             (void)snprintf(ret_warnings[count++], sizeof(ret_warnings[0]),
                            "%s is not set: source %s answers 503 until it is", source->variable, source->name);

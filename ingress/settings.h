@@ -10,7 +10,7 @@
 #include "ingress/address.h"
 #include "ingress/admission.h"
 #include "ingress/source.h"
-#include "ingress/verify_jwt.h"
+#include "web/jwt_keys.h"
 
 #define SETTINGS_HEADERS_BYTES_MAX (64 * 1024) /* room kept for headers in a message */
 #define SETTINGS_WARNINGS_MAX      SOURCE_COUNT
@@ -20,9 +20,7 @@ struct settings {
     struct sl_config *config;
     struct sl_secrets secrets[SOURCE_COUNT];
     int64_t tolerance_s[SOURCE_COUNT];
-    struct sl_secrets jwt_secrets;
-    struct jwks jwks;
-    struct jwt_policy jwt;
+    struct jwt_keys jwt;
     struct networks trusted_proxies;
     struct admission_limits limits;
     int64_t body_bytes_max;

@@ -1,16 +1,10 @@
-/* verify.c - what the verifiers share: names of causes, and the search for the spelling that was signed. */
+/* verify.c - what the verifiers share: the search for the spelling that was signed. */
 #include "ingress/verify.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/json.h"
-
-static const char *const CAUSE_NAMES[VERIFY_CAUSE_COUNT] = {
-    [VERIFY_OK] = "ok",           [VERIFY_NO_HEADER] = "no_header", [VERIFY_MALFORMED] = "malformed",
-    [VERIFY_STALE] = "stale",     [VERIFY_FUTURE] = "future",       [VERIFY_NO_MATCH] = "no_match",
-    [VERIFY_ALTERED] = "altered", [VERIFY_CLAIMS] = "claims",       [VERIFY_NO_SECRET] = "no_secret",
-};
 
 /* How senders' libraries spell JSON: compact (JavaScript, Go), with blanks (Python), indented (Stripe), keys sorted,
  * non-ASCII escaped. */
@@ -25,12 +19,6 @@ static const size_t SPELLINGS[] = {
     JSON_ENSURE_ASCII,
     JSON_COMPACT | JSON_ESCAPE_SLASH,
 };
-
-const char *verify_cause_name(enum verify_cause cause)
-{
-    SL_ASSERT(cause >= 0 && cause < VERIFY_CAUSE_COUNT);
-    return CAUSE_NAMES[cause];
-}
 
 /* With and without a newline at the end: editors and shells add one, proxies trim it. */
 static bool spelling_matches(char *text, size_t len, verify_matches *matches, const void *arg)

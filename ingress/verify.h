@@ -9,20 +9,8 @@
 
 #include "common/arena.h"
 #include "common/secret.h"
-#include "ingress/headers.h"
-
-enum verify_cause {
-    VERIFY_OK = 0,
-    VERIFY_NO_HEADER, /* nothing to judge by */
-    VERIFY_MALFORMED, /* not of the scheme's form, or sent more than once */
-    VERIFY_STALE,     /* rightly signed, too long ago; a token that has expired */
-    VERIFY_FUTURE,    /* rightly signed, for a time too far ahead */
-    VERIFY_NO_MATCH,  /* no secret gives this signature */
-    VERIFY_ALTERED,   /* the signature is of this body in another spelling: something on the way rewrote it */
-    VERIFY_CLAIMS,    /* a rightly signed token for somebody else: issuer, audience, subject */
-    VERIFY_NO_SECRET, /* this source has none configured */
-    VERIFY_CAUSE_COUNT
-};
+#include "web/headers.h"
+#include "web/verdict.h"
 
 struct verify_request {
     const struct headers *headers;
@@ -31,12 +19,6 @@ struct verify_request {
     int64_t now_s;       /* Unix seconds */
     int64_t tolerance_s; /* both ways */
     bool diagnose;       /* look for an altered body: costs several digests, so the caller rations it */
-};
-
-struct verdict {
-    enum verify_cause cause;
-    int64_t off_by_s;    /* STALE, FUTURE: how far beyond now, always positive */
-    size_t secret_index; /* OK, STALE, FUTURE, CLAIMS: which secret matched, by position from 0 */
 };
 
 typedef struct verdict verifier(const struct verify_request *request);
@@ -52,8 +34,6 @@ struct verdict verify_github(const struct verify_request *request);
 /* `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,<base64> …`, HMAC-SHA256 over "id.timestamp.body", the key
  * being the base64 behind "whsec_". Source: Standard Webhooks 1.0.0. A secret of another form matches nothing. */
 struct verdict verify_standard(const struct verify_request *request);
-
-const char *verify_cause_name(enum verify_cause cause); /* "no_header" …: label of metrics, word of logs */
 
 /* For verifiers: does any other usual spelling of the JSON `body` satisfy `matches`? False where it is not JSON, or
  * larger than VERIFY_ALTERED_BYTES_MAX. */

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-FOLDERS = ("common", "ingress", "worker", "console", "ctl", "tests")
+FOLDERS = ("common", "web", "ingress", "worker", "console", "ctl", "tests")
 
 TOKEN = re.compile(
     r"(?P<line_comment>//[^\n]*)"

@@ -82,6 +82,18 @@ static void text_has_no_nul(void **state)
     assert_true(sl_utf8_is_text(SL_STR_NONE));
 }
 
+static void plain_text_has_no_control_characters(void **state)
+{
+    (void)state;
+    assert_true(sl_utf8_is_plain(SL_STR("Grüße, 世界 🚀 ~")));
+    assert_true(sl_utf8_is_plain(SL_STR_NONE));
+    for (int byte = 0; byte < 0x80; byte++) {
+        const char text[] = {'a', (char)byte, 'b'};
+        assert_int_equal(sl_utf8_is_plain((struct sl_str){text, sizeof(text)}), byte >= 0x20 && byte != 0x7F);
+    }
+    assert_false(sl_utf8_is_plain(SL_STR("a\xFF")));
+}
+
 static void cutting_keeps_characters_whole(void **state)
 {
     (void)state;
@@ -101,6 +113,7 @@ int main(void)
         cmocka_unit_test(every_code_point_but_surrogates_is_a_character),
         cmocka_unit_test(malformed_bytes_are_none),
         cmocka_unit_test(text_has_no_nul),
+        cmocka_unit_test(plain_text_has_no_control_characters),
         cmocka_unit_test(cutting_keeps_characters_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

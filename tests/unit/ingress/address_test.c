@@ -1,5 +1,5 @@
 /* address_test.c - of ingress/address.c. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include "ingress/address.h"
 

@@ -1,5 +1,5 @@
 /* admission_test.c - of ingress/admission.c. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include "ingress/admission.h"
 

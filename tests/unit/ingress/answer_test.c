@@ -1,5 +1,5 @@
 /* answer_test.c - of ingress/answer.c: outcomes become answers. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include "common/json.h"
 #include "ingress/answer.h"

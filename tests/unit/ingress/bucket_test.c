@@ -1,5 +1,5 @@
 /* bucket_test.c - of ingress/bucket.c. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include "ingress/bucket.h"
 

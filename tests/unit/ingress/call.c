@@ -1,7 +1,7 @@
 /* call.c - see call.h. */
 #include "tests/unit/ingress/call.h"
 
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>

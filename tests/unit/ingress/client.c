@@ -1,7 +1,7 @@
 /* client.c - see client.h. */
 #include "tests/unit/ingress/client.h"
 
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <errno.h>
 #include <netinet/in.h>

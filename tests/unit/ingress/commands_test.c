@@ -1,5 +1,5 @@
 /* commands_test.c - of ingress/commands.c: what each command must hold. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <stdio.h>
 
@@ -87,6 +87,37 @@ static void the_table_is_sound(void **state)
     assert_null(commands_find(SL_STR("")));
 }
 
+/* What is too long to be an example in proto/. */
+static void long_texts_and_lists(void **state)
+{
+    (void)state;
+    char text[4200];
+    struct problem problem;
+    memset(text, 'a', sizeof(text));
+    SL_JSON_AUTO *share = json_loads("{" USER ",\"workspace_id\":\"3f0e1a34-52a5-4c7f-9d1e-6a51c1d0a002\","
+                                     "\"connection_id\":\"c\",\"provider\":\"slack\"}",
+                                     0, NULL);
+    (void)json_object_set_new(share, "token", json_stringn(text, 4096));
+    assert_true(commands_check(commands_find(SL_STR("connection.share")), share, &problem));
+    (void)json_object_set_new(share, "token", json_stringn(text, 4097));
+    assert_false(commands_check(commands_find(SL_STR("connection.share")), share, &problem));
+
+    SL_JSON_AUTO *checkout = json_loads("{" USER ",\"plan\":\"pro\",\"cancel_url\":\"https://a\"}", 0, NULL);
+    memcpy(text, "https://", 8);
+    (void)json_object_set_new(checkout, "success_url", json_stringn(text, 2048));
+    assert_true(commands_check(commands_find(SL_STR("checkout.start")), checkout, &problem));
+    (void)json_object_set_new(checkout, "success_url", json_stringn(text, 2049));
+    assert_false(commands_check(commands_find(SL_STR("checkout.start")), checkout, &problem));
+
+    SL_JSON_AUTO *change = json_loads("{" USER ",\"plan_tier\":\"workspace\",\"shared_workflow_ids\":[]}", 0, NULL);
+    json_t *ids = json_object_get(change, "shared_workflow_ids");
+    while (json_array_size(ids) < 1000)
+        (void)json_array_append_new(ids, json_string("w"));
+    assert_true(commands_check(commands_find(SL_STR("workspace.plan_change")), change, &problem));
+    (void)json_array_append_new(ids, json_string("w"));
+    assert_false(commands_check(commands_find(SL_STR("workspace.plan_change")), change, &problem));
+}
+
 static void lengths_have_their_limit(void **state)
 {
     (void)state;
@@ -117,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bad_field_is_named),
         cmocka_unit_test(the_table_is_sound),
+        cmocka_unit_test(long_texts_and_lists),
         cmocka_unit_test(lengths_have_their_limit),
         cmocka_unit_test(the_subject_is_agent_then_job_then_workspace),
     };

@@ -1,5 +1,5 @@
 /* directory_test.c - of ingress/directory.c. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <stdio.h>
 

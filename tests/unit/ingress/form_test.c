@@ -1,5 +1,5 @@
 /* form_test.c - of ingress/form.c. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include "ingress/form.h"
 

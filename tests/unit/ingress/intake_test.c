@@ -1,6 +1,6 @@
 /* intake_test.c - the story of requests, over mock brokers and real sockets: what the sender is told, and what Kafka
  * has. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>

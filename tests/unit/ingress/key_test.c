@@ -1,5 +1,5 @@
 /* key_test.c - of ingress/key.c: the contract's key rule, and what Stripe's bodies offer it. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include "ingress/key.h"
 #include "ingress/read.h"

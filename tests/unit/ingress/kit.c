@@ -1,7 +1,7 @@
 /* kit.c - see kit.h. */
 #include "tests/unit/ingress/kit.h"
 
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <jwt.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* media_test.c - of ingress/media.c. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include "ingress/media.h"
 

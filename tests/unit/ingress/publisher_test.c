@@ -1,5 +1,5 @@
 /* publisher_test.c - of ingress/publisher.c, over mock brokers: each sender is told once, and only the truth. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* read_test.c - of ingress/read_*.c: what bodies say about themselves, and what is wrong with bad ones. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* reply_test.c - of ingress/reply.c: waits end exactly once. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include "ingress/reply.h"
 

@@ -1,6 +1,6 @@
 /* server_test.c - of ingress/server.c over real sockets: framing, limits and times, as no well-behaved client would try
  * them. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>

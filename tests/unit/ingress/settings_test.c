@@ -1,5 +1,5 @@
 /* settings_test.c - of ingress/settings.c: what a configuration must hold, and what it lacks. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,7 @@ static void secrets_are_lists(void **state)
     struct settings *settings = load(BROKERS, &problems);
     assert_non_null(settings);
     assert_int_equal(settings->secrets[SOURCE_STRIPE].count, 2);
-    assert_int_equal(settings->jwt.secrets->count, 1);
+    assert_int_equal(settings->jwt.secrets.count, 1);
     assert_int_equal(settings_warnings(settings, warnings), 3);
     settings_release(settings);
 }

@@ -1,5 +1,5 @@
 /* source_test.c - of ingress/source.c: every path finds its way. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include "ingress/source.h"
 

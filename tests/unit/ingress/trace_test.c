@@ -1,5 +1,5 @@
 /* trace_test.c - of ingress/trace.c. Examples: W3C Trace Context, section 3.2. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include "ingress/trace.h"
 

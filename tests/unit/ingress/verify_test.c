@@ -1,5 +1,5 @@
 /* verify_test.c - of ingress/verify*.c: the shared vectors in proto/vectors, and what they can't say. */
-#include "tests/unit/ingress/check.h"
+#include "tests/unit/web/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "common/json.h"
 #include "common/sign.h"
 #include "ingress/verify.h"
-#include "ingress/verify_jwt.h"
+#include "web/verify_jwt.h"
 
 #define BODY "{\"id\":\"evt_1\",\"type\":\"invoice.paid\"}"
 #define NOW  INT64_C(1763712000)
