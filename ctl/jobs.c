@@ -20,7 +20,8 @@
 
 static const struct page_part PARTS[] = {
     {"calls", "Calls to clouds", "none",
-     "SELECT at, fence, step, attempt, cloud, method, path, status, verdict, took_ms, error FROM sluice.job_calls"
+     "SELECT at, fence, number, step, attempt, cloud, method, path, status, verdict, took_ms, error FROM "
+     "sluice.job_calls"
      " WHERE job_id::text = lower($1) ORDER BY id"},
     {"timers", "Timers", "none",
      "SELECT kind, due_at, fired_at, cancelled_at FROM sluice.timers WHERE subject = lower($1) ORDER BY due_at"},
@@ -30,11 +31,15 @@ static const struct page_part PARTS[] = {
      " OR id = (SELECT cause_event_id FROM sluice.jobs WHERE id::text = lower($1))) ORDER BY received_at LIMIT 100"},
 };
 
+/* An invitation's link is for whom it was sent to alone; a catalog may be as long as a book. */
 static const struct page PAGE = {
     .noun = "job",
     .record =
-        "SELECT id, seq, user_id, agent_id, kind, backend, status, step, attempt, generation, fence, run_id, args,"
-        " result, rule, cause_source, cause_event_id, error, worker, settled, cancel_requested, run_after,"
+        "SELECT id, seq, user_id, agent_id, kind, backend, status, priority, step, attempt, generation, fence, run_id,"
+        " CASE WHEN kind = 'email' THEN args - 'url' ELSE args END AS args,"
+        " CASE WHEN jsonb_typeof(result->'catalog') = 'array' THEN (result - 'link') || jsonb_build_object('catalog',"
+        "  jsonb_array_length(result->'catalog') || ' teams') ELSE result END AS result,"
+        " answer_type, rule, cause_source, cause_event_id, error, worker, settled, cancel_requested, run_after,"
         " lease_until, deadline_at, claimed_at, heartbeat_at, created_at, updated_at, ended_at"
         " FROM sluice.jobs WHERE id::text = lower($1)",
     .parts = PARTS,

@@ -9,6 +9,7 @@
 
 static const char *const NO_OPTIONS[] = {NULL};
 static const char *const JOBS_LIST_OPTIONS[] = {"user", "agent", "status", "kind", "limit", NULL};
+static const char *const WORKSPACES_LIST_OPTIONS[] = {"user", "limit", NULL};
 static const char *const COMMAND_OPTIONS[] = {"wait", NULL};
 static const char *const EVENTS_LIST_OPTIONS[] = {"user", "type", "outcome", "source", "since", "until", "limit", NULL};
 static const char *const EVENTS_SHOW_OPTIONS[] = {"source", NULL};
@@ -19,7 +20,13 @@ static const struct ctl_command COMMANDS[] = {
     {"topics", "create", "", "create the topics that are missing", NO_OPTIONS, 0, false, topics_create},
     {"topics", "check", "", "say which topics are weaker than they should be", NO_OPTIONS, 0, false, topics_check},
     {"status", NULL, "", "fleet, lag, jobs, clouds, dead letters, and what is stuck", NO_OPTIONS, 0, false, status_run},
-    {"users", "show", "ID", "a user: subscriptions, agents, jobs, events, audit", NO_OPTIONS, 1, false, users_show},
+    {"users", "show", "ID", "a user: billing, workspaces, agents, jobs, events, audit", NO_OPTIONS, 1, false,
+     users_show},
+    {"usage", "show", "USER", "what a user has used: today, by day and month", NO_OPTIONS, 1, false, usage_show},
+    {"workspaces", "list", "", "workspaces, newest first (--user: those of a member)", WORKSPACES_LIST_OPTIONS, 0,
+     false, workspaces_list},
+    {"workspaces", "show", "ID", "a workspace: members, invitations, connections, runs, audit", NO_OPTIONS, 1, false,
+     workspaces_show},
     {"agents", "show", "ID", "an agent: jobs, calls to clouds, audit", NO_OPTIONS, 1, false, agents_show},
     {"jobs", "list", "", "jobs, newest first", JOBS_LIST_OPTIONS, 0, false, jobs_list},
     {"jobs", "show", "ID", "a job: its calls, timers and events", NO_OPTIONS, 1, false, jobs_show},

@@ -20,6 +20,7 @@
 #include "worker/apply/policy.h"
 #include "worker/clouds/cloud.h"
 #include "worker/execute/engine.h"
+#include "worker/execute/settings.h"
 #include "worker/sweep/sweep.h"
 
 #define PROGRAM         "sluice-worker"
@@ -99,6 +100,12 @@ static struct sl_config *load(const struct worker *worker, problem_printer *prin
         ok = false;
     }
     policy_destroy(policy);
+    struct settings *settings = ok ? settings_create(config, &err) : NULL;
+    if (ok && !settings) {
+        print("clouds, regions and e-mails", err.message);
+        ok = false;
+    }
+    settings_destroy(settings);
     if (!ok) {
         sl_config_destroy(config);
         config = NULL;

@@ -24,9 +24,44 @@ static const struct cloud_account accounts[CLOUD_COUNT] = {
                       .ref = "main",
                       .api_version = "2022-11-28",
                       .app_url = "https://app"},
+    [CLOUD_STRIPE] = {.base_url = "http://s", .token = {.ptr = "t", .len = 1}, .api_version = "2026-10-28.endive"},
+    [CLOUD_GRAPH] = {.base_url = "http://m"},
+    [CLOUD_PROVISIONER] = {.base_url = "http://p", .token = {.ptr = "key", .len = 3}},
+    [CLOUD_RESEND] = {.base_url = "http://e", .token = {.ptr = "t", .len = 1}, .from = "Sluice <s@sluice.example>"},
 };
-static const struct recipe_settings settings = {
-    .accounts = accounts, .stop_grace_ms = 60000, .run_stop_max_ms = 300000, .look_ms = 4000, .looks_max = 3};
+static const struct hosting hosting = {
+    .regions = {{.name = "us-east", .locations = {"ash", "hil"}, .location_count = 2}},
+    .region_count = 1,
+    .plans = {{.name = "enterprise", .server_type = "cpx31"}},
+    .plan_count = 1,
+    .server_type = "cpx11",
+    .image = "ubuntu-24.04",
+    .tags = "tag:agent",
+    .key_expiry_s = 600,
+};
+static struct recipe_settings settings = {.accounts = accounts,
+                                          .stop_grace_ms = 60000,
+                                          .run_stop_max_ms = 300000,
+                                          .look_ms = 4000,
+                                          .looks_max = 3,
+                                          .provision_timeout_ms = SCENE_PROVISION_TIMEOUT_MS,
+                                          .hosting = &hosting};
+
+struct sl_seal_ring *scene_keys(void)
+{
+    struct sl_seal_ring *ring = NULL;
+    struct sl_err err = {0};
+    if (!sl_seal_ring_create(SL_STR("k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="), &ring, &err))
+        fail_msg("no keys: %s", err.message);
+    return ring;
+}
+
+void scene_args(struct recipe_job *job, const char *json)
+{
+    SL_JSON_AUTO *args = NULL;
+    assert_true(sl_json_parse(sl_str_of(json), 0, &args, NULL));
+    assert_true(args_read(args, &job->args, NULL));
+}
 
 struct recipe_job scene_job(bool with_server, bool with_device)
 {
@@ -76,14 +111,21 @@ static struct step_result prepare(struct player *player)
     return step_done();
 }
 
+/* The body counts where the act names one. */
 static void check_call(const struct player *player, const struct act *act)
 {
-    char sent[CLOUD_URL_BYTES_MAX];
-    snprintf(sent, sizeof(sent), "%s %s", player->request.http.method,
-             player->request.http.url + player->request.path_at);
+    char sent[2 * CLOUD_URL_BYTES_MAX];
+    bool with_body = strchr(act->request, '\n') != NULL;
+    struct sl_str body = with_body ? player->request.http.body : SL_STR_NONE;
+    snprintf(sent, sizeof(sent), "%s %s%s%" SL_STR_FMT, player->request.http.method,
+             player->request.http.url + player->request.path_at, with_body ? "\n" : "", SL_STR_ARG(body));
     if (strcmp(act->step, player->step->name) != 0 || strcmp(act->request, sent) != 0)
         fail_msg("act %zu: expected step %s to send \"%s\", but step %s sends \"%s\"", player->act, act->step,
                  act->request, player->step->name, sent);
+    const char *part = player->scene->sends ? player->scene->sends[player->act] : NULL;
+    if (part && !strstr(player->request.body.data ? player->request.body.data : "", part))
+        fail_msg("act %zu: step %s sends the body %s, without %s", player->act, player->step->name,
+                 player->request.body.data, part);
 }
 
 static struct step_result answer(struct player *player, const struct act *act)
@@ -141,8 +183,13 @@ static void check_end(const struct player *player, const struct step_result *res
 
 struct recipe_job scene_play(const struct scene *scene)
 {
+    struct sl_seal_ring *keys = scene_keys();
     struct player player = {.scene = scene, .job = scene->job, .now_ms = SCENE_NOW_MS};
     struct step_result result;
+    struct emails *emails = emails_create(NULL, NULL);
+    assert_non_null(emails);
+    settings.emails = emails;
+    settings.data_keys = keys;
     player.step = recipe_step(scene->recipe, sl_str_of(scene->recipe->first));
     cloud_request_init(&player.request);
     for (;;) {
@@ -161,5 +208,9 @@ struct recipe_job scene_play(const struct scene *scene)
     }
     check_end(&player, &result);
     cloud_request_deinit(&player.request);
+    settings.data_keys = NULL;
+    sl_seal_ring_destroy(keys);
+    settings.emails = NULL;
+    emails_destroy(emails);
     return player.job;
 }

@@ -12,29 +12,63 @@ void world_reset(struct world *world)
                                       .price_id = SL_STR("price_starter"),
                                       .max_agents = 3,
                                       .max_messages_per_day = 1000,
-                                      .memory_mb = 512};
+                                      .memory_mb = 512,
+                                      .cpu = 0.5,
+                                      .backend = SL_STR("provisioner"),
+                                      .on_subscribe_provision = true};
     world->offers[1] = (struct offer){.name = SL_STR("professional"),
                                       .price_id = SL_STR("price_professional"),
                                       .max_agents = 10,
                                       .max_messages_per_day = 10000,
-                                      .memory_mb = 2048};
+                                      .memory_mb = 2048,
+                                      .cpu = 2,
+                                      .backend = SL_STR("provisioner"),
+                                      .on_subscribe_provision = true};
     world->offers[2] = (struct offer){.name = SL_STR("enterprise"),
                                       .price_id = SL_STR("price_enterprise"),
                                       .max_agents = -1,
                                       .max_messages_per_day = -1,
-                                      .memory_mb = 8192};
+                                      .memory_mb = 8192,
+                                      .cpu = 4,
+                                      .backend = SL_STR("provisioner"),
+                                      .on_subscribe_provision = true};
+    world->offers[3] = (struct offer){.name = SL_STR("solo"),
+                                      .max_agents = 1,
+                                      .max_messages_per_day = 100,
+                                      .memory_mb = 256,
+                                      .max_members = 1,
+                                      .max_runs = 50,
+                                      .is_workspace = true};
+    world->offers[4] = (struct offer){.name = SL_STR("workspace"),
+                                      .price_id = SL_STR("price_workspace"),
+                                      .max_agents = 1,
+                                      .max_messages_per_day = 100,
+                                      .memory_mb = 256,
+                                      .max_members = 10,
+                                      .max_runs = 1000,
+                                      .is_workspace = true};
+    world->commons = (struct commons){0};
     world->policy = (struct policy){
         .checkout_provisions = true,
         .heartbeat_ms = 60000,
         .provision_timeout_ms = 1800000,
         .heartbeats_missed_max = 3,
+        .grace_ms = INT64_C(604800000),
+        .grace_warning_ms = 86400000,
+        .stale_run_ms = 3600000,
+        .invite_expiry_ms = INT64_C(604800000),
+        .answer_timeout_ms = 120000,
+        .admin_email = SL_STR("ops@example.com"),
+        .app_url = SL_STR("https://app.example.com"),
         .default_region = SL_STR("us-east"),
         .offers = world->offers,
         .offer_count = SL_ARRAY_LEN(world->offers),
-        .free_offer = {.name = SL_STR("free"), .max_agents = 1, .max_messages_per_day = 100, .memory_mb = 256},
+        .free_offer =
+            {.name = SL_STR("free"), .max_agents = 1, .max_messages_per_day = 100, .memory_mb = 256, .cpu = 0.25},
     };
     world->facts = (struct facts){
         .user = {.id = SL_STR(WORLD_USER), .plan = SL_STR("free")},
+        .commons = &world->commons,
         .policy = &world->policy,
     };
     world->seq = 0;
@@ -140,16 +174,21 @@ struct job *world_job(struct world *world, char letter, enum job_kind kind, enum
 
 struct timer *world_timer(struct world *world, const char *kind, char job_letter, int64_t due_at_ms)
 {
-    struct facts *facts = &world->facts;
     char subject[SL_UUID_TEXT_BYTES];
     sl_uuid_format(world_id(job_letter), subject);
+    return world_timer_of(world, kind, sl_str_of(subject), due_at_ms);
+}
+
+struct timer *world_timer_of(struct world *world, const char *kind, struct sl_str subject, int64_t due_at_ms)
+{
+    struct facts *facts = &world->facts;
     facts->timers = added(world, facts->timers, &facts->timer_count, &facts->timer_cap, sizeof(*facts->timers));
     struct timer *row = &facts->timers[facts->timer_count - 1];
     *row = (struct timer){
-        .id = timer_id_of(kind, sl_str_of(subject)),
+        .id = timer_id_of(kind, subject),
         .user_id = facts->user.id,
         .kind = sl_arena_str(world->arena, sl_str_of(kind)),
-        .subject = sl_arena_str(world->arena, sl_str_of(subject)),
+        .subject = sl_arena_str(world->arena, subject),
         .due_at_ms = due_at_ms,
         .exists = true,
     };

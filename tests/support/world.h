@@ -13,9 +13,12 @@
 
 struct world {
     struct sl_arena *arena;
-    struct offer offers[3]; /* starter 3 agents, professional 10, enterprise unlimited; price_<name> each */
+    struct offer offers[5]; /* starter 3 agents, professional 10, enterprise unlimited; solo 1 member and 50 runs,
+                               workspace 10 and 1000; price_<name> each but for solo. The first three bring an
+                               instance of the provisioner */
     struct policy policy;   /* as the contract's defaults */
     struct facts facts;     /* the user WORLD_USER, nothing else */
+    struct commons commons; /* the facts', empty */
     int64_t seq;            /* of the last job added */
 };
 
@@ -31,6 +34,7 @@ struct subscription *world_subscription(struct world *world, struct sl_str id, s
 struct agent *world_agent(struct world *world, char letter, enum agent_status status);
 struct job *world_job(struct world *world, char letter, enum job_kind kind, enum job_status status, char agent_letter);
 struct timer *world_timer(struct world *world, const char *kind, char job_letter, int64_t due_at_ms);
+struct timer *world_timer_of(struct world *world, const char *kind, struct sl_str subject, int64_t due_at_ms);
 
 /* An event for the user at `received_at_ms`, named by the event's id. */
 struct input world_input(enum input_type type, struct sl_str event_id, int64_t received_at_ms);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tests/tables/table_parse.h"
+
 static void item(struct sl_buf *buf)
 {
     if (buf->len)
@@ -33,7 +35,9 @@ static void put_flag(struct sl_buf *buf, const char *name, bool before, bool aft
 
 static void put_letter(struct sl_buf *buf, struct sl_uuid id)
 {
-    if (world_letter(id) == '?')
+    if (sl_uuid_is_nil(id))
+        sl_buf_append_char(buf, '-');
+    else if (world_letter(id) == '?')
         sl_buf_append_cstr(buf, "new");
     else
         sl_buf_append_char(buf, world_letter(id));
@@ -70,6 +74,7 @@ static void put_user(struct sl_buf *buf, const struct user *before, const struct
     put_number(buf, "email_at", before->email_created_s, plan->user.email_created_s);
     put_number(buf, "invoice_at", before->invoice_created_s, plan->user.invoice_created_s);
     put_number(buf, "invoice_rank", before->invoice_rank, plan->user.invoice_rank);
+    table_user_changes(buf, before, &plan->user);
 }
 
 static void put_subscription(struct sl_buf *buf, const struct facts *facts, const struct subscription *after)
@@ -108,6 +113,12 @@ static void put_agent(struct sl_buf *buf, const struct facts *facts, const struc
     put_text(buf, "region", before->region, after->region);
     put_text(buf, "server", before->server_id, after->server_id);
     put_text(buf, "device", before->tailscale_device_id, after->tailscale_device_id);
+    put_text(buf, "app", before->app_name, after->app_name);
+    put_text(buf, "url", before->frontend_url, after->frontend_url);
+    put_text(buf, "sub", before->subscription_id, after->subscription_id);
+    put_text(buf, "stopped_by", before->stopped_by, after->stopped_by);
+    put_number(buf, "mb", before->memory_limit_mb, after->memory_limit_mb);
+    put_number(buf, "millicpu", (int64_t)(before->cpu_limit * 1000), (int64_t)(after->cpu_limit * 1000));
 }
 
 static void put_job(struct sl_buf *buf, const struct facts *facts, const struct job *after)
@@ -120,6 +131,7 @@ static void put_job(struct sl_buf *buf, const struct facts *facts, const struct 
         put_args(buf, after->args);
         return;
     }
+    bool has_new_args = !sl_str_equal(before->args, after->args);
     put_letter(buf, after->id);
     if (before->status != after->status)
         sl_buf_printf(buf, " %s->%s", job_status_name(before->status), job_status_name(after->status));
@@ -133,6 +145,8 @@ static void put_job(struct sl_buf *buf, const struct facts *facts, const struct 
     put_number(buf, "fence", before->fence, after->fence);
     put_flag(buf, "cancelling", before->cancel_requested, after->cancel_requested);
     put_flag(buf, "settled", before->settled, after->settled);
+    if (has_new_args)
+        put_args(buf, after->args);
 }
 
 static void put_timer(struct sl_buf *buf, const struct timer *after)
@@ -142,6 +156,8 @@ static void put_timer(struct sl_buf *buf, const struct timer *after)
     sl_buf_printf(buf, "%s %" SL_STR_FMT " ", after->cancelled ? "unset" : "set", SL_STR_ARG(after->kind));
     if (sl_uuid_parse(after->subject, &job_id))
         put_letter(buf, job_id);
+    else
+        sl_buf_append_str(buf, after->subject);
     if (!after->cancelled)
         sl_buf_printf(buf, " %lld", (long long)after->due_at_ms);
 }
@@ -162,6 +178,7 @@ void table_changes(const struct world *world, const struct plan *plan, struct sl
         put_job(buf, facts, &plan->jobs[i]);
     for (size_t i = 0; i < plan->timer_count; i++)
         put_timer(buf, &plan->timers[i]);
+    table_workspace_changes(world, plan, buf);
     for (size_t i = 0; i < plan->audit_count; i++) {
         item(buf);
         sl_buf_printf(buf, "audit %s", plan->audits[i].action);

@@ -1,8 +1,6 @@
 /* table_test.c - the tables of this folder against the rulebook: every row as written, and every rule hit by one.
  *
- * A row is "event | facts | outcome | error | rule | changes"; lines that begin with a blank continue it, '#'
- * begins a comment line. With --print the rows are printed as the rules decide them, to be read before they are
- * believed.
+ * With --print the rows are printed as the rules decide them, to be read before they are believed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,25 +12,18 @@
 #include <cmocka.h>
 
 #include "common/base.h"
+#include "tests/tables/table_rows.h"
 #include "tests/tables/table_words.h"
 
-#define TABLE_BYTES_MAX ((size_t)1024 * 1024)
-#define ROW_BYTES_MAX   ((size_t)16 * 1024)
-#define RULES_MAX       512
+#define RULES_MAX 512
 
 static char TABLES[][16] = {
-    "subscription", "invoice", "checkout", "customer", "agent", "callback", "job", "job_command", "timer",
+    "subscription", "invoice",   "checkout", "customer", "agent",      "callback", "job",   "job_command",
+    "timer",        "workspace", "billing",  "member",   "connection", "run",      "usage",
 };
 
 static bool hits[RULES_MAX];
 static bool prints;
-
-enum column { COLUMN_EVENT, COLUMN_FACTS, COLUMN_OUTCOME, COLUMN_ERROR, COLUMN_RULE, COLUMN_CHANGES, COLUMN_COUNT };
-
-struct row {
-    struct sl_str cells[COLUMN_COUNT];
-    int line;
-};
 
 static void note_hit(const char *rule)
 {
@@ -101,72 +92,39 @@ static bool check_row(struct world *world, const struct row *row)
     return is_right;
 }
 
-static bool check_text(struct world *world, char *text, int line, int *row_count)
+static void print_other(const char *line)
 {
-    struct sl_str rest = sl_str_of(text);
-    struct row row = {.line = line};
-    size_t count = 0;
-    for (; count < COLUMN_COUNT && !sl_str_empty(rest); count++)
-        row.cells[count] = sl_str_trim(sl_str_cut(&rest, '|'));
-    bool is_whole = count == COLUMN_COUNT && sl_str_empty(rest);
-    if (!is_whole && !(prints && count >= 2)) {
-        print_error("line %d: a row has %d columns, this has %zu\n", line, COLUMN_COUNT, count);
-        return false;
-    }
-    (*row_count)++;
-    return check_row(world, &row);
+    printf("%s\n", line);
 }
 
-/* Puts continuation lines behind their row; a row at a time goes to check_text. */
-static bool check_lines(struct world *world, FILE *file, int *row_count)
+static bool check_shape(const struct row *row)
 {
-    static char row[ROW_BYTES_MAX];
-    char line[4096];
-    int line_number = 0, row_line = 0;
-    bool all_right = true;
-    row[0] = '\0';
-    while (fgets(line, sizeof(line), file)) {
-        line_number++;
-        line[strcspn(line, "\n")] = '\0';
-        bool continues = line[0] == ' ';
-        if ((!continues || line[0] == '\0') && row[0]) {
-            all_right = check_text(world, row, row_line, row_count) && all_right;
-            row[0] = '\0';
-        }
-        if (line[0] == '#' || line[0] == '\0') {
-            if (prints)
-                printf("%s\n", line);
-            continue;
-        }
-        if (!continues)
-            row_line = line_number;
-        const char *words = line + strspn(line, " ");
-        assert_true(strlen(row) + strlen(words) + 2 < sizeof(row));
-        if (continues)
-            memcpy(row + strlen(row), " ", 2);
-        memcpy(row + strlen(row), words, strlen(words) + 1);
-    }
-    if (row[0])
-        all_right = check_text(world, row, row_line, row_count) && all_right;
-    return all_right;
+    bool is_whole = row->cell_count == COLUMN_COUNT;
+    if (!is_whole && !(prints && row->cell_count >= 2))
+        print_error("line %d: a row has %d columns, this has %zu\n", row->line, COLUMN_COUNT, row->cell_count);
+    return is_whole || (prints && row->cell_count >= 2);
 }
 
 static void check_table(const char *name)
 {
+    static struct table_rows rows;
     struct world world;
-    world_init(&world);
-    char path[256];
+    struct row row;
+    char file_name[64];
     const char *root = getenv("SLUICE_SOURCE_DIR");
-    (void)snprintf(path, sizeof(path), "%s/tests/tables/%s.tbl", root ? root : ".", name);
-    FILE *file = fopen(path, "r");
-    if (!file)
-        fail_msg("%s is not there", path);
+    (void)snprintf(file_name, sizeof(file_name), "%s.tbl", name);
+    if (!table_rows_open(&rows, root ? root : ".", file_name))
+        fail_msg("tests/tables/%s is not there", file_name);
+    rows.tell_other = prints ? print_other : NULL;
+    world_init(&world);
     int row_count = 0;
-    bool all_right = check_lines(&world, file, &row_count);
-    (void)fclose(file);
+    bool all_right = true;
+    for (; table_rows_next(&rows, &row); row_count++)
+        all_right = check_shape(&row) && check_row(&world, &row) && all_right;
+    table_rows_close(&rows);
     world_deinit(&world);
     if (!all_right)
-        fail_msg("%s: rows differ from what the rules decide", path);
+        fail_msg("%s: rows differ from what the rules decide", file_name);
     assert_true(row_count > 0);
 }
 

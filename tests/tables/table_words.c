@@ -4,28 +4,21 @@
 
 #include <string.h>
 
-/* A member of a row or event that a key sets. */
-struct member {
-    const char *key;
-    struct sl_str *text;
-    int64_t *number;
-    bool *flag;
-    int *small;
-};
+#include "tests/tables/table_parse.h"
 
-static struct sl_str next_word(struct sl_str *rest)
+struct sl_str next_word(struct sl_str *rest)
 {
     *rest = sl_str_trim(*rest);
     return sl_str_cut(rest, ' ');
 }
 
-static char next_letter(struct sl_str *rest)
+char next_letter(struct sl_str *rest)
 {
     struct sl_str word = next_word(rest);
     return word.len == 1 ? word.ptr[0] : '-';
 }
 
-static bool set_member(struct member *member, struct sl_str value)
+static bool set_member(struct named_member *member, struct sl_str value)
 {
     int64_t number = 0;
     if (member->text) {
@@ -46,7 +39,7 @@ static bool set_member(struct member *member, struct sl_str value)
 }
 
 /* key=value and flags up to the end; text values are borrowed from the line. */
-static bool set_members(struct sl_str rest, struct member *members, size_t member_count, struct sl_str *ret_problem)
+bool set_members(struct sl_str rest, struct named_member *members, size_t member_count, struct sl_str *ret_problem)
 {
     for (struct sl_str word = next_word(&rest); !sl_str_empty(word); word = next_word(&rest)) {
         struct sl_str value = word;
@@ -66,7 +59,7 @@ static bool read_subscription(struct world *world, struct sl_str rest, struct sl
 {
     struct sl_str id = next_word(&rest);
     struct subscription *row = world_subscription(world, id, next_word(&rest));
-    struct member members[] = {
+    struct named_member members[] = {
         {.key = "at", .number = &row->object_created_s},
         {.key = "rank", .small = &row->object_rank},
         {.key = "price", .text = &row->price_id},
@@ -74,6 +67,9 @@ static bool read_subscription(struct world *world, struct sl_str rest, struct sl
         {.key = "max", .small = &row->max_agents},
         {.key = "invoice_at", .number = &row->invoice_created_s},
         {.key = "invoice_rank", .small = &row->invoice_rank},
+        {.key = "start", .number = &row->current_period_start_s},
+        {.key = "end", .number = &row->current_period_end_s},
+        {.key = "cancels", .flag = &row->cancel_at_period_end},
     };
     if (!set_members(rest, members, SL_ARRAY_LEN(members), ret_problem))
         return false;
@@ -90,13 +86,29 @@ static bool read_agent(struct world *world, struct sl_str rest, struct sl_str *r
     char letter = next_letter(&rest);
     enum agent_status status = agent_status_parse(next_word(&rest));
     struct agent *row = world_agent(world, letter, status);
-    struct member members[] = {
-        {.key = "server", .text = &row->server_id}, {.key = "device", .text = &row->tailscale_device_id},
-        {.key = "backend", .text = &row->backend},  {.key = "of", .text = &row->user_id},
-        {.key = "region", .text = &row->region},    {.key = "reason", .text = &row->status_reason},
+    struct sl_str limits = SL_STR_NONE; /* of which plan */
+    struct named_member members[] = {
+        {.key = "server", .text = &row->server_id},
+        {.key = "device", .text = &row->tailscale_device_id},
+        {.key = "backend", .text = &row->backend},
+        {.key = "of", .text = &row->user_id},
+        {.key = "region", .text = &row->region},
+        {.key = "reason", .text = &row->status_reason},
+        {.key = "app", .text = &row->app_name},
+        {.key = "sub", .text = &row->subscription_id},
+        {.key = "mb", .small = &row->memory_limit_mb},
+        {.key = "stopped_by", .text = &row->stopped_by},
+        {.key = "limits", .text = &limits},
     };
+    if (status != AGENT_NONE && !set_members(rest, members, SL_ARRAY_LEN(members), ret_problem))
+        return false;
+    const struct offer *offer = policy_offer(&world->policy, limits);
+    if (offer) {
+        row->memory_limit_mb = offer->memory_mb;
+        row->cpu_limit = offer->cpu;
+    }
     *ret_problem = SL_STR("an agent's status");
-    return status != AGENT_NONE && set_members(rest, members, SL_ARRAY_LEN(members), ret_problem);
+    return status != AGENT_NONE;
 }
 
 static bool read_job(struct world *world, struct sl_str rest, struct sl_str *ret_problem)
@@ -108,16 +120,13 @@ static bool read_job(struct world *world, struct sl_str rest, struct sl_str *ret
     struct job *row = world_job(world, letter, kind, status, agent);
     if (agent == '-')
         row->agent_id = (struct sl_uuid){.bytes = {0}};
-    struct member members[] = {
-        {.key = "fence", .number = &row->fence},
-        {.key = "step", .text = &row->step},
-        {.key = "run", .text = &row->run_id},
-        {.key = "dispatched", .text = &row->dispatched_run_id},
-        {.key = "gen", .small = &row->generation},
-        {.key = "rule", .text = &row->rule},
-        {.key = "of", .text = &row->user_id},
-        {.key = "settled", .flag = &row->settled},
-        {.key = "cancelling", .flag = &row->cancel_requested},
+    struct named_member members[] = {
+        {.key = "fence", .number = &row->fence},   {.key = "step", .text = &row->step},
+        {.key = "run", .text = &row->run_id},      {.key = "dispatched", .text = &row->dispatched_run_id},
+        {.key = "gen", .small = &row->generation}, {.key = "rule", .text = &row->rule},
+        {.key = "backend", .text = &row->backend}, {.key = "of", .text = &row->user_id},
+        {.key = "settled", .flag = &row->settled}, {.key = "cancelling", .flag = &row->cancel_requested},
+        {.key = "args", .text = &row->args},       {.key = "answers", .text = &row->answer_type},
     };
     *ret_problem = SL_STR("a job's kind or status");
     return kind != JOB_KIND_NONE && status != JOB_STATUS_NONE &&
@@ -127,8 +136,10 @@ static bool read_job(struct world *world, struct sl_str rest, struct sl_str *ret
 static bool read_timer(struct world *world, struct sl_str rest, struct sl_str *ret_problem)
 {
     const char *kind = sl_arena_cstr(world->arena, next_word(&rest));
-    struct timer *row = world_timer(world, kind, next_letter(&rest), 500);
-    struct member members[] = {
+    struct sl_str subject = next_word(&rest);
+    struct timer *row =
+        subject.len == 1 ? world_timer(world, kind, subject.ptr[0], 500) : world_timer_of(world, kind, subject, 500);
+    struct named_member members[] = {
         {.key = "due", .number = &row->due_at_ms},
         {.key = "fired", .flag = &row->fired},
         {.key = "cancelled", .flag = &row->cancelled},
@@ -139,7 +150,7 @@ static bool read_timer(struct world *world, struct sl_str rest, struct sl_str *r
 static bool read_user(struct world *world, struct sl_str rest, struct sl_str *ret_problem)
 {
     struct user *user = &world->facts.user;
-    struct member members[] = {
+    struct named_member members[] = {
         {.key = "plan", .text = &user->plan},
         {.key = "customer", .text = &user->stripe_customer_id},
         {.key = "email", .text = &user->email},
@@ -152,15 +163,25 @@ static bool read_user(struct world *world, struct sl_str rest, struct sl_str *re
 
 static bool read_policy(struct world *world, struct sl_str rest, struct sl_str *ret_problem)
 {
-    bool checkouts_off = false, keep_unpaid = false, keep_deleted = false;
-    struct member members[] = {
+    bool no_app = false, unpriced = false, checkouts_off = false, keep_unpaid = false, keep_deleted = false;
+    struct named_member members[] = {
         {.key = "free_tier", .flag = &world->policy.free_tier},
+        {.key = "resume", .flag = &world->policy.resume_on_payment},
+        {.key = "grace", .number = &world->policy.grace_ms},
+        {.key = "free_agents", .small = &world->policy.free_offer.max_agents},
+        {.key = "admin", .text = &world->policy.admin_email},
+        {.key = "no_app", .flag = &no_app},
+        {.key = "unpriced", .flag = &unpriced},
         {.key = "checkouts_off", .flag = &checkouts_off},
         {.key = "keep_unpaid", .flag = &keep_unpaid},
         {.key = "keep_deleted", .flag = &keep_deleted},
     };
     if (!set_members(rest, members, SL_ARRAY_LEN(members), ret_problem))
         return false;
+    for (size_t i = 0; unpriced && i < SL_ARRAY_LEN(world->offers); i++)
+        world->offers[i].price_id = SL_STR_NONE;
+    if (no_app)
+        world->policy.app_url = SL_STR_NONE;
     if (checkouts_off)
         world->policy.checkout_provisions = false;
     if (keep_unpaid)
@@ -206,7 +227,10 @@ bool table_facts(struct world *world, struct sl_str text, struct sl_str *ret_pro
             if (!FACT_WORDS[i].read(world, rest, ret_problem))
                 return false;
         }
-        if (!is_known) {
+        const struct fact_word *other = is_known ? NULL : table_workspace_fact(word);
+        if (other && !other->read(world, rest, ret_problem))
+            return false;
+        if (!is_known && !other) {
             *ret_problem = word;
             return false;
         }
@@ -214,28 +238,18 @@ bool table_facts(struct world *world, struct sl_str text, struct sl_str *ret_pro
     return true;
 }
 
-/* The event under construction: its first word, the id it stands for, and the keys that its type has. */
-struct event_words {
-    struct world *world;
-    struct input *input;
-    struct sl_str first;
-    struct sl_uuid id;
-    struct member members[16];
-    size_t member_count;
-};
-
-static void add_member(struct event_words *words, struct member member)
+void add_member(struct event_words *words, struct named_member member)
 {
     SL_ASSERT(words->member_count < SL_ARRAY_LEN(words->members));
     words->members[words->member_count++] = member;
 }
 
-static void add_text(struct event_words *words, const char *key, struct sl_str *text)
+void add_text(struct event_words *words, const char *key, struct sl_str *text)
 {
-    add_member(words, (struct member){.key = key, .text = text});
+    add_member(words, (struct named_member){.key = key, .text = text});
 }
 
-static struct sl_str named(const struct event_words *words)
+struct sl_str named(const struct event_words *words)
 {
     return sl_str_is(words->first, "-") ? SL_STR_NONE : words->first;
 }
@@ -246,22 +260,24 @@ static void subscription_words(struct event_words *words)
     object->id = named(words);
     add_text(words, "status", &object->status);
     add_text(words, "price", &object->price_id);
-    add_member(words, (struct member){.key = "canceled_at", .number = &object->canceled_at_s});
+    add_member(words, (struct named_member){.key = "canceled_at", .number = &object->canceled_at_s});
 }
 
 static void invoice_words(struct event_words *words)
 {
     words->input->as.invoice.id = SL_STR("in_1");
     words->input->as.invoice.subscription_id = named(words);
+    add_text(words, "url", &words->input->as.invoice.hosted_url);
 }
 
 static void checkout_words(struct event_words *words)
 {
     struct input_checkout *checkout = &words->input->as.checkout;
     *checkout = (struct input_checkout){.agent_id = words->id, .payment_status = SL_STR("paid"), .names_user = true};
+    table_workspace_event(words);
     add_text(words, "payment", &checkout->payment_status);
     add_text(words, "region", &checkout->region);
-    add_member(words, (struct member){.key = "malformed", .flag = &checkout->agent_id_malformed});
+    add_member(words, (struct named_member){.key = "malformed", .flag = &checkout->agent_id_malformed});
 }
 
 static void agent_words(struct event_words *words)
@@ -297,10 +313,13 @@ static void job_words(struct event_words *words)
 {
     struct input_job *job = &words->input->as.job;
     *job = (struct input_job){.job_id = words->id, .fence = 1};
+    table_workspace_event(words);
     add_text(words, "error", &job->error);
     add_text(words, "run", &job->run_id);
     add_text(words, "server", &job->server_id);
-    add_member(words, (struct member){.key = "fence", .number = &job->fence});
+    add_text(words, "app", &job->app_name);
+    add_text(words, "url", &job->frontend_url);
+    add_member(words, (struct named_member){.key = "fence", .number = &job->fence});
 }
 
 static void timer_words(struct event_words *words)
@@ -311,7 +330,17 @@ static void timer_words(struct event_words *words)
     *timer = (struct input_timer){
         .subject = sl_arena_str(words->world->arena, sl_str_of(text)), .job_id = words->id, .due_at_ms = 500};
     timer->timer_id = timer_id_of(input_type_name(words->input->type) + strlen("timer."), timer->subject);
-    add_member(words, (struct member){.key = "due", .number = &timer->due_at_ms});
+    add_member(words, (struct named_member){.key = "due", .number = &timer->due_at_ms});
+}
+
+/* Of a grace period: the subject stands for itself. */
+static void grace_words(struct event_words *words)
+{
+    timer_words(words);
+    struct input_timer *timer = &words->input->as.timer;
+    timer->subject = words->first;
+    timer->job_id = (struct sl_uuid){.bytes = {0}};
+    timer->timer_id = timer_id_of(input_type_name(words->input->type) + strlen("timer."), timer->subject);
 }
 
 /* By the type's family; NULL: the event has no first word of its own. */
@@ -341,6 +370,25 @@ static void (*const EVENT_WORDS[INPUT_TYPE_COUNT])(struct event_words *words) = 
     [INPUT_JOB_CANCELLED] = job_words,
     [INPUT_TIMER_HEARTBEAT_MISSED] = timer_words,
     [INPUT_TIMER_PROVISION_TIMEOUT] = timer_words,
+    [INPUT_TIMER_GRACE_ENDING] = grace_words,
+    [INPUT_TIMER_GRACE_EXPIRED] = grace_words,
+    [INPUT_STRIPE_CHECKOUT_ASYNC_FAILED] = checkout_words,
+    [INPUT_STRIPE_CHECKOUT_EXPIRED] = checkout_words,
+    [INPUT_STRIPE_PAYMENT_INTENT_FAILED] = table_workspace_event,
+    [INPUT_CHECKOUT_START] = table_workspace_event,
+    [INPUT_WORKSPACE_PLAN_CHANGE] = table_workspace_event,
+    [INPUT_WORKSPACE_INVITE] = table_workspace_event,
+    [INPUT_INVITE_ACCEPT] = table_workspace_event,
+    [INPUT_WORKSPACE_LEAVE] = table_workspace_event,
+    [INPUT_WORKSPACE_REVOKE] = table_workspace_event,
+    [INPUT_CONNECTION_SHARE] = table_workspace_event,
+    [INPUT_CONNECTION_UNSHARE] = table_workspace_event,
+    [INPUT_RUN_START] = table_workspace_event,
+    [INPUT_RUN_FINISH] = table_workspace_event,
+    [INPUT_USAGE_RECORD] = table_workspace_event,
+    [INPUT_EARLY_ACCESS_JOIN] = table_workspace_event,
+    [INPUT_PURGE_STALE_RUNS] = table_workspace_event,
+    [INPUT_MEMBER_REMOVED] = table_workspace_event,
 };
 
 bool table_event(struct world *world, struct sl_str text, struct input *ret_input, struct sl_str *ret_problem)
@@ -354,6 +402,7 @@ bool table_event(struct world *world, struct sl_str text, struct input *ret_inpu
         ret_input->created_s = 200;
 
     struct event_words words = {.world = world, .input = ret_input};
+    struct sl_str workflows = SL_STR_NONE;
     bool metadata_without_user = false;
     if (EVENT_WORDS[ret_input->type]) {
         words.first = next_word(&text);
@@ -366,11 +415,16 @@ bool table_event(struct world *world, struct sl_str text, struct input *ret_inpu
     add_text(&words, "names", &ret_input->user_named);
     add_text(&words, "email", &ret_input->email);
     add_text(&words, "actor", &ret_input->actor);
-    add_member(&words, (struct member){.key = "at", .number = &ret_input->created_s});
-    add_member(&words, (struct member){.key = "without_user", .flag = &metadata_without_user});
+    add_text(&words, "workflows", &workflows);
+    add_member(&words, (struct named_member){.key = "now", .number = &ret_input->received_at_ms});
+    add_member(&words, (struct named_member){.key = "at", .number = &ret_input->created_s});
+    add_member(&words, (struct named_member){.key = "without_user", .flag = &metadata_without_user});
     if (!set_members(text, words.members, words.member_count, ret_problem))
         return false;
     if (metadata_without_user)
         ret_input->as.checkout.names_user = false;
+    if (!sl_str_empty(workflows))
+        ret_input->as.billing.shared_workflow_ids =
+            table_list(world, workflows, &ret_input->as.billing.shared_workflow_count);
     return true;
 }

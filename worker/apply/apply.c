@@ -66,6 +66,7 @@ static bool set_up(struct apply *apply, struct sl_err *err)
     apply->arena = sl_arena_create(ARENA_BYTES_MAX);
     apply->shell.worker_id = options->worker_id;
     apply->shell.policy = policy_borrow(apply->policy);
+    apply->shell.ring = policy_borrow_ring(apply->policy);
     meters_init(&apply->shell.meters, options->metrics);
     apply->shell.outbox = outbox_create(options->config, options->metrics, "apply", err);
     if (!apply->shell.outbox)
@@ -122,6 +123,7 @@ static void take_policy(struct apply *apply)
     policy_destroy(apply->policy);
     apply->policy = set;
     apply->shell.policy = policy_borrow(set);
+    apply->shell.ring = policy_borrow_ring(set);
     sl_log(SL_LOG_INFO, "apply", "policies and plans were read anew");
 }
 

@@ -20,6 +20,9 @@
 /* When the attempt has taken this much, the rest of its events go to the next one: plans need room in proportion to the
  * facts. */
 #define ATTEMPT_BYTES_CUT ((size_t)256 * 1024 * 1024)
+#define STAGED_CUT                                                                                                     \
+    ((size_t)OUTBOX_STAGED_MAX / 2) /* the same of the outbox's room: one event never takes half of it                 \
+                                     */
 
 enum attempt_end attempt_end_of(const struct sl_err *err)
 {
@@ -114,7 +117,9 @@ static void decide_one(struct attempt *attempt, struct decision *decision)
     decision->input = input;
     decision->account = facts_account(attempt, resolve_user(attempt, input));
     input->user_id = decision->account ? decision->account->facts.user.id : SL_STR_NONE;
-    input->customer_user_id = owners_user(&attempt->customers, input->customer_id);
+    input->customer_user_id = owners_user(&attempt->customers, resolve_customer_id(input));
+    if (resolve_is_made_of_customer(attempt, input))
+        input->user_named = input->customer_id;
     if (decision->account && parking_is_held(decision->account, decision->item, decision->known)) {
         decision->kind = DECISION_HELD;
         decision->outcome = OUTCOME_HELD;
@@ -124,6 +129,7 @@ static void decide_one(struct attempt *attempt, struct decision *decision)
     }
     static const struct facts NOBODY;
     struct facts nobody = NOBODY;
+    nobody.commons = &attempt->commons;
     nobody.policy = attempt->shell->policy;
     struct facts *facts = decision->account ? &decision->account->facts : &nobody;
     struct plan *plan = plan_create(attempt->arena, facts, input);
@@ -134,6 +140,7 @@ static void decide_one(struct attempt *attempt, struct decision *decision)
     decision->result_json = outcome_result_of_plan(attempt->arena, plan);
     if (!decision->account) {
         SL_ASSERT(!plan->user_changed && !plan->job_count && !plan->agent_count && !plan->subscription_count);
+        commons_apply(&attempt->commons, &plan->commons, attempt->arena);
         return;
     }
     facts_apply(facts, plan, attempt->arena);
@@ -144,6 +151,8 @@ static void decide_one(struct attempt *attempt, struct decision *decision)
 static void write_outcome(struct attempt *attempt, struct decision *decision)
 {
     const struct plan *plan = decision->plan;
+    if (plan && plan->answers_later)
+        return; /* it is told when its job ends */
     const struct outcome_head head = {
         .id = decision->item->event.id,
         .type = decision->item->event.type,
@@ -165,6 +174,8 @@ static void write_duplicate(struct attempt *attempt, struct decision *decision)
     if (sl_str_empty(decision->item->event.reply_to))
         return; /* nobody asks */
     SL_ASSERT(known);
+    if (outcome_is_pending(known->result))
+        return; /* whoever asks first is answered when its job ends */
     const struct outcome_head head = {
         .id = decision->item->event.id,
         .type = decision->item->event.type,
@@ -175,6 +186,22 @@ static void write_duplicate(struct attempt *attempt, struct decision *decision)
     decision->outcome_json = outcome_write(attempt->arena, &head, known->result);
 }
 
+/* An event earlier in the batch should have said whose the customer is, and did not: its rows were never looked for.
+ * The next attempt begins with it, and knows. */
+static bool lacks_account(const struct attempt *attempt, const struct item *item)
+{
+    struct sl_str user = item->has_input ? resolve_user(attempt, &item->input) : SL_STR_NONE;
+    return !sl_str_empty(user) && !facts_account(attempt, user);
+}
+
+/* Messages that the commit will put into the outbox; what was counted before this event stands in attempt->to_stage. */
+static size_t count_to_stage(struct attempt *attempt)
+{
+    const struct plan *plan = attempt->decisions[attempt->decided - 1].plan;
+    attempt->to_stage += 1 + (plan ? plan->notice_count + 1 : 0); /* a dead letter, notices, a link */
+    return attempt->to_stage;
+}
+
 static void decide_all(struct attempt *attempt)
 {
     struct seen seen = seen_create(attempt->arena, attempt->count);
@@ -183,6 +210,8 @@ static void decide_all(struct attempt *attempt)
     for (size_t i = 0; i < attempt->count; i++) {
         struct decision *decision = &attempt->decisions[i];
         decision->item = attempt->items[i];
+        if (i > 0 && lacks_account(attempt, decision->item))
+            break;
         decision->first = decision->item->has_event ? seen_before(&seen, attempt, i) : NULL;
         decision->known = decision->item->has_event ? attempt->knowns[i] : NULL;
         if (decision->first || (decision->known && is_duplicate(decision->item, decision->known))) {
@@ -197,7 +226,7 @@ static void decide_all(struct attempt *attempt)
             write_outcome(attempt, decision);
         }
         attempt->decided = i + 1;
-        if (sl_arena_used_bytes(attempt->arena) > ATTEMPT_BYTES_CUT)
+        if (sl_arena_used_bytes(attempt->arena) > ATTEMPT_BYTES_CUT || count_to_stage(attempt) > STAGED_CUT)
             break;
     }
 }
@@ -222,6 +251,19 @@ static void count_one(const struct attempt *attempt, const struct decision *deci
                LOG_STR("event", decision->item->event.id), LOG_STR("type", decision->item->event.type),
                LOG_INT("partition", decision->item->message->partition),
                LOG_INT("offset", decision->item->message->offset), LOG_CSTR("reason", decision->item->unreadable));
+}
+
+/* A user whose address nobody knows gets no e-mail: that must not pass unseen. */
+static void log_skipped(const struct decision *decision)
+{
+    for (size_t i = 0; decision->plan && i < decision->plan->audit_count; i++) {
+        const struct audit *audit = &decision->plan->audits[i];
+        if (strcmp(audit->action, "email_skipped") == 0)
+            sl_log(SL_LOG_INFO, "apply", "an e-mail was not sent: no address is known",
+                   LOG_STR("user", decision->input->user_id), LOG_STR("target", audit->target),
+                   LOG_STR("detail", audit->detail), LOG_STR("event", decision->item->event.id),
+                   LOG_CSTR("rule", decision->plan->rule));
+    }
 }
 
 static enum attempt_end failed(struct shell *shell, const struct sl_err *err)
@@ -249,8 +291,10 @@ enum attempt_end attempt_run(struct shell *shell, struct sl_arena *arena, struct
     announce(&attempt);
     parking_release(&attempt);
     PQclear(attempt.released);
-    for (size_t i = 0; i < attempt.decided; i++)
+    for (size_t i = 0; i < attempt.decided; i++) {
         count_one(&attempt, &attempt.decisions[i]);
+        log_skipped(&attempt.decisions[i]);
+    }
     *ret_done = attempt.decided;
     return ATTEMPT_DONE;
 }

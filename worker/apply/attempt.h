@@ -59,7 +59,8 @@ struct decision {
     struct plan *plan;
     enum outcome outcome;
     struct sl_str result_json;  /* events.result */
-    struct sl_str outcome_json; /* for the outcomes topic and for who waits */
+    struct sl_str outcome_json; /* for the outcomes topic and for who waits; empty: told to nobody now */
+    bool answered;              /* after the commit: the command that the plan answers was waiting for it */
 };
 
 /* A customer that became a user's in this batch. */
@@ -76,10 +77,12 @@ struct attempt {
     struct owners customers, subscriptions, jobs, users;
     struct sl_str *unlinked; /* customers without a user, whose rows are locked */
     size_t unlinked_count;
+    struct commons commons;
     struct account *accounts;    /* in the order of `users` */
     const struct known **knowns; /* by item */
     struct decision *decisions;
-    size_t decided; /* <= count: a batch may be cut short when memory runs low */
+    size_t decided;  /* <= count: a batch may be cut short, when memory runs low say */
+    size_t to_stage; /* messages that the decided events put into the outbox, at most */
     struct link *links;
     size_t link_count;
     PGresult *released; /* outbox rows of parked events, by links */

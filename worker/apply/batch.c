@@ -14,6 +14,7 @@
 #include "common/sign.h"
 #include "common/utf8.h"
 #include "worker/apply/announce.h"
+#include "worker/apply/tokens.h"
 #include "worker/payload/payload.h"
 
 #define DECODE_BYTES_MAX  ((size_t)512 * 1024 * 1024)
@@ -81,7 +82,7 @@ static bool is_text(const struct sl_event *event)
            sl_utf8_is_text(event->subject) && sl_utf8_is_text(event->partition_key);
 }
 
-static struct item *decode(struct batch *batch, const rd_kafka_message_t *message)
+static struct item *decode(struct batch *batch, const struct sl_seal_ring *ring, const rd_kafka_message_t *message)
 {
     struct sl_err err = {0};
     int64_t generation = 0;
@@ -106,7 +107,9 @@ static struct item *decode(struct batch *batch, const rd_kafka_message_t *messag
     if (!item->has_input) {
         item->input = (struct input){0};
         item->unreadable = sl_arena_cstr(batch->decoded, sl_str_of(err.message));
+        return item;
     }
+    tokens_prepare(ring, batch->decoded, &item->input);
     return item;
 }
 
@@ -144,7 +147,7 @@ bool batch_collect(struct batch *batch, struct shell *shell, rd_kafka_message_t 
                    LOG_INT("partition", messages[i]->partition), LOG_INT("expected", partition->fetched),
                    LOG_INT("offset", messages[i]->offset));
         partition->fetched = messages[i]->offset + 1;
-        struct item *item = decode(batch, messages[i]);
+        struct item *item = decode(batch, shell->ring, messages[i]);
         if (messages[i]->offset < partition->next)
             batch->told[batch->told_count++] = item;
         else

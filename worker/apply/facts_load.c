@@ -1,14 +1,15 @@
 /* facts_load.c - see facts_load.h.
  *
- * Locks come first in the pipeline and in id order: customers without a user, users, jobs. Under READ COMMITTED each
- * statement sees what was committed before it began, so everything read behind the users' locks is current for as long
- * as the transaction lasts.
+ * Locks come first in the pipeline and in id order: customers without a user, users, jobs, workspaces. Under READ
+ * COMMITTED each statement sees what was committed before it began, so everything read behind the users' locks is
+ * current for as long as the transaction lasts.
  */
 #include "worker/apply/facts_load.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/apply/commons_load.h"
 #include "worker/apply/facts_read.h"
 #include "worker/apply/pipeline.h"
 #include "worker/apply/resolve.h"
@@ -30,8 +31,11 @@ static const char HELD_EVENTS[] =
     "SELECT user_id, event_id, source FROM sluice.held_events WHERE user_id = ANY($1::text[]) ORDER BY user_id, seq";
 
 struct queries {
-    int customers, users, known, letters, held, subscriptions, agents, jobs, timers;
+    int customers, users, known, letters, held, subscriptions, agents, jobs, timers, usages;
+    struct commons_queries commons;
 };
+
+#define DAY_MS INT64_C(86400000)
 
 static struct sl_pg_array *user_array(const struct attempt *attempt)
 {
@@ -85,9 +89,45 @@ static int queue_known(struct pipeline *pipeline, const struct attempt *attempt)
     return queue_arrays(pipeline, attempt->arena, KNOWN_EVENTS, ids, sources, NULL);
 }
 
+struct user_day {
+    struct sl_str user_id;
+    int32_t day;
+};
+
+static int by_user_and_day(const void *a, const void *b)
+{
+    const struct user_day *first = a;
+    const struct user_day *second = b;
+    int order = sl_str_compare(first->user_id, second->user_id);
+    return order ? order : (first->day > second->day) - (first->day < second->day);
+}
+
+/* One look for a user and day, however many of his events count on it. */
+static int queue_usages(struct pipeline *pipeline, const struct attempt *attempt)
+{
+    struct user_day *days = sl_arena_alloc(attempt->arena, attempt->count + 1, sizeof(*days));
+    struct sl_pg_array *users = sl_pg_array_create(attempt->arena, SL_PG_TEXT);
+    struct sl_pg_array *numbers = sl_pg_array_create(attempt->arena, SL_PG_INT4);
+    size_t count = 0;
+    for (size_t i = 0; i < attempt->count; i++) {
+        const struct input *input = &attempt->items[i]->input;
+        struct sl_str user_id = resolve_user(attempt, input);
+        if (attempt->items[i]->has_input && (resolve_reads(input) & READS_USAGE) && !sl_str_empty(user_id))
+            days[count++] = (struct user_day){.user_id = user_id, .day = (int32_t)(input->received_at_ms / DAY_MS)};
+    }
+    qsort(days, count, sizeof(*days), by_user_and_day);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && by_user_and_day(&days[i - 1], &days[i]) == 0)
+            continue;
+        sl_pg_array_text(users, days[i].user_id);
+        sl_pg_array_int(numbers, days[i].day);
+    }
+    return count ? queue_arrays(pipeline, attempt->arena, FACTS_USAGES, users, numbers, NULL) : -1;
+}
+
 static struct queries queue_all(struct pipeline *pipeline, const struct attempt *attempt)
 {
-    struct queries queries = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
+    struct queries queries = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, {0}};
     struct sl_arena *arena = attempt->arena;
     if (attempt->unlinked_count) {
         struct sl_pg_array *unlinked = sl_pg_array_create(arena, SL_PG_TEXT);
@@ -110,7 +150,9 @@ static struct queries queue_all(struct pipeline *pipeline, const struct attempt 
             queue_arrays(pipeline, arena, FACTS_AGENTS, users, named_uuids(attempt, resolve_agent_id), jobs);
         queries.timers =
             queue_arrays(pipeline, arena, FACTS_TIMERS, users, named_uuids(attempt, resolve_timer_id), NULL);
+        queries.usages = queue_usages(pipeline, attempt);
     }
+    queries.commons = commons_load_queue(attempt, pipeline);
     queries.known = queue_known(pipeline, attempt);
     return queries;
 }
@@ -359,6 +401,17 @@ static void read_timers(struct attempt *attempt, const PGresult *result)
     }
 }
 
+static void read_usages(struct attempt *attempt, const PGresult *result)
+{
+    for (int row = 0; result && row < PQntuples(result); row++) {
+        struct usage usage = facts_read_usage(result, row, attempt->arena);
+        struct facts *facts = &facts_account(attempt, usage.user_id)->facts;
+        facts->usages =
+            room(attempt->arena, facts->usages, facts->usage_count, &facts->usage_cap, sizeof(*facts->usages));
+        facts->usages[facts->usage_count++] = usage;
+    }
+}
+
 static void read_accounts(struct attempt *attempt, const struct pipeline *pipeline, const struct queries *queries)
 {
     const PGresult *users = pipeline_result(pipeline, queries->users);
@@ -370,12 +423,14 @@ static void read_accounts(struct attempt *attempt, const struct pipeline *pipeli
         struct account *account = facts_account(attempt, sl_pg_get_text(users, row, 0));
         account->facts.user = facts_read_user(users, row, attempt->arena);
         account->facts.policy = attempt->shell->policy;
+        account->facts.commons = &attempt->commons;
     }
     read_holds(attempt, pipeline_result(pipeline, queries->letters), pipeline_result(pipeline, queries->held));
     read_subscriptions(attempt, pipeline_result(pipeline, queries->subscriptions));
     read_agents(attempt, pipeline_result(pipeline, queries->agents));
     read_jobs(attempt, pipeline_result(pipeline, queries->jobs));
     read_timers(attempt, pipeline_result(pipeline, queries->timers));
+    read_usages(attempt, pipeline_result(pipeline, queries->usages));
 }
 
 bool facts_load(struct attempt *attempt, bool *ret_moved, struct sl_err *err)
@@ -389,6 +444,7 @@ bool facts_load(struct attempt *attempt, bool *ret_moved, struct sl_err *err)
     if (!*ret_moved) {
         attempt->knowns = sl_arena_alloc(attempt->arena, attempt->count, sizeof(struct known *));
         read_accounts(attempt, &pipeline, &queries);
+        commons_load_read(attempt, &pipeline, &queries.commons);
         read_known(attempt, pipeline_result(&pipeline, queries.known));
     }
     pipeline_deinit(&pipeline);

@@ -12,11 +12,13 @@ extern const char FACTS_SUBSCRIPTIONS[];
 extern const char FACTS_AGENTS[];
 extern const char FACTS_JOBS[];
 extern const char FACTS_TIMERS[];
+extern const char FACTS_USAGES[]; /* $1, $2: users and days, pair by pair */
 
 struct user facts_read_user(const PGresult *result, int row, struct sl_arena *arena);
 struct subscription facts_read_subscription(const PGresult *result, int row, struct sl_arena *arena);
 struct agent facts_read_agent(const PGresult *result, int row, struct sl_arena *arena);
 struct job facts_read_job(const PGresult *result, int row, struct sl_arena *arena);
 struct timer facts_read_timer(const PGresult *result, int row, struct sl_arena *arena);
+struct usage facts_read_usage(const PGresult *result, int row, struct sl_arena *arena);
 
 #endif

@@ -29,6 +29,30 @@ static void put_uuid(json_t *object, const char *key, struct sl_uuid id)
         (void)json_object_set_new(object, key, json_string(text));
 }
 
+/* Rules write their data themselves, as text. */
+static void put_data(json_t *result, struct sl_str data)
+{
+    json_t *parsed = NULL;
+    if (sl_str_empty(data))
+        return;
+    bool ok = sl_json_parse(data, OUTCOME_BYTES_MAX, &parsed, NULL);
+    SL_ASSERT(ok);
+    (void)json_object_set_new(result, "data", parsed);
+}
+
+struct sl_str outcome_result_of_answer(struct sl_arena *arena, const struct answer *answer, struct sl_uuid job_id)
+{
+    SL_JSON_AUTO *result = json_object();
+    json_t *jobs = json_array();
+    char text[SL_UUID_TEXT_BYTES];
+    sl_uuid_format(job_id, text);
+    (void)json_array_append_new(jobs, json_string(text));
+    (void)json_object_set_new(result, "job_ids", jobs);
+    put(result, "message", answer->message);
+    put_data(result, answer->data);
+    return written(arena, result);
+}
+
 struct sl_str outcome_result_of_plan(struct sl_arena *arena, const struct plan *plan)
 {
     SL_JSON_AUTO *result = json_object();
@@ -41,6 +65,9 @@ struct sl_str outcome_result_of_plan(struct sl_arena *arena, const struct plan *
     put_uuid(result, "agent_id", plan->agent_id);
     (void)json_object_set_new(result, "job_ids", jobs);
     put(result, "message", plan->message);
+    put_data(result, plan->data);
+    if (plan->answers_later)
+        (void)json_object_set_new(result, "pending", json_true());
     return written(arena, result);
 }
 
@@ -49,6 +76,22 @@ struct sl_str outcome_result_of_message(struct sl_arena *arena, const char *mess
     SL_JSON_AUTO *result = json_object();
     put(result, "message", sl_str_of(message));
     return written(arena, result);
+}
+
+bool outcome_is_pending(struct sl_str result_json)
+{
+    SL_JSON_AUTO *result = NULL;
+    return !sl_str_empty(result_json) && sl_json_parse(result_json, OUTCOME_BYTES_MAX, &result, NULL) &&
+           sl_json_bool(result, "pending", false);
+}
+
+enum outcome outcome_parse(struct sl_str name)
+{
+    for (int i = OUTCOME_NONE + 1; i < OUTCOME_COUNT; i++) {
+        if (sl_str_is(name, outcome_name((enum outcome)i)))
+            return (enum outcome)i;
+    }
+    return OUTCOME_NONE;
 }
 
 int outcome_http_status(enum outcome outcome, struct sl_str error_code)

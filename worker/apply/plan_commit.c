@@ -1,11 +1,14 @@
 /* plan_commit.c - see plan_commit.h.
  *
- * Order of the statements: changed jobs before new ones (a job that ends makes room under the index "one per agent"),
- * what is parked before what is released, the positions last, so that their rows are locked for as short as possible. A
+ * Order of the statements: jobs that end before those under way and new ones (they make room under the index "one per
+ * agent"), what goes before what comes, answers behind the events (a command may be answered in its own batch), what is
+ * parked before what is released, the positions last, so that their rows are locked for as short as possible. A
  * position that has moved makes the server fail the whole pipeline before COMMIT.
  */
 #include "worker/apply/plan_commit.h"
 
+#include "worker/apply/answers.h"
+#include "worker/apply/commons_rows.h"
 #include "worker/apply/deadletter.h"
 #include "worker/apply/parking.h"
 #include "worker/apply/pipeline.h"
@@ -161,6 +164,32 @@ static void queue_audits(const struct attempt *attempt, struct pipeline *pipelin
     (void)pipeline_add(pipeline, AUDITS, &params);
 }
 
+/* To other users' partitions: what this event means for them is decided there. */
+static void stage_notices(const struct attempt *attempt)
+{
+    for (size_t i = 0; i < attempt->decided; i++) {
+        const struct decision *decision = &attempt->decisions[i];
+        for (size_t n = 0; decision->plan && n < decision->plan->notice_count; n++) {
+            const struct notice *notice = &decision->plan->notices[n];
+            char id[SL_UUID_TEXT_BYTES];
+            sl_uuid_format(notice->id, id);
+            const struct sl_event event = {
+                .id = sl_str_of(id),
+                .source = SL_STR("/sluice/apply"),
+                .type = sl_str_of(notice->ce_type),
+                .subject = notice->user_id,
+                .partition_key = notice->user_id,
+                .content_type = SL_STR("application/json"),
+                .traceparent = decision->item->event.traceparent,
+                .data = notice->body,
+                .time_ms = decision->input->received_at_ms,
+                .received_at_ms = attempt->now_ms,
+            };
+            outbox_add_event(attempt->shell->outbox, SL_TOPIC_EVENTS, &event);
+        }
+    }
+}
+
 static struct deadletters *collect_letters(const struct attempt *attempt)
 {
     struct deadletters *letters = deadletters_create(attempt->arena, attempt->decided);
@@ -218,7 +247,8 @@ void plan_commit_moved(struct shell *shell, const struct position_move *moves, s
     }
 }
 
-static void queue_state(struct attempt *attempt, struct pipeline *pipeline)
+/* Gives the index of the answers' result, or -1. */
+static int queue_state(struct attempt *attempt, struct pipeline *pipeline)
 {
     plan_rows_users(attempt, pipeline);
     queue_links(attempt, pipeline);
@@ -227,10 +257,15 @@ static void queue_state(struct attempt *attempt, struct pipeline *pipeline)
     plan_rows_jobs_changed(attempt, pipeline);
     plan_rows_jobs_queued(attempt, pipeline);
     plan_rows_timers(attempt, pipeline);
+    plan_rows_usages(attempt, pipeline);
+    commons_rows_queue(attempt, pipeline);
     queue_audits(attempt, pipeline);
     queue_events(attempt, pipeline);
+    int answers = answers_queue(attempt, pipeline);
     parking_queue(attempt, pipeline);
+    stage_notices(attempt);
     deadletters_queue(collect_letters(attempt), pipeline);
+    return answers;
 }
 
 bool plan_commit(struct attempt *attempt, struct sl_err *err)
@@ -240,7 +275,7 @@ bool plan_commit(struct attempt *attempt, struct sl_err *err)
     struct position_move *moves = sl_arena_alloc(attempt->arena, attempt->decided, sizeof(*moves));
     size_t move_count = plan_commit_moves(shell, attempt->items, attempt->decided, moves);
     pipeline_init(&pipeline, shell->pg, err);
-    queue_state(attempt, &pipeline);
+    int answers = queue_state(attempt, &pipeline);
     int released = parking_queue_release(attempt, &pipeline);
     bool has_staged = outbox_has_staged(shell->outbox);
     (void)pipeline_added(&pipeline, pipeline.ok ? outbox_queue(shell->outbox, shell->pg, attempt->arena, err) : -1);
@@ -256,6 +291,7 @@ bool plan_commit(struct attempt *attempt, struct sl_err *err)
     }
     plan_commit_moved(shell, moves, move_count);
     outbox_committed(shell->outbox, pipeline_result(&pipeline, inserted));
+    answers_read(attempt, pipeline_result(&pipeline, answers));
     attempt->released = released < 0 ? NULL : pipeline.results[released];
     if (released >= 0)
         pipeline.results[released] = NULL; /* the attempt's now */

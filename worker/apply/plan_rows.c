@@ -6,13 +6,21 @@
  */
 #include "worker/apply/plan_rows.h"
 
+#include <stdio.h>
+
+#include "worker/apply/columns.h"
+#include "worker/apply/pending.h"
+
 static const char USERS[] =
     "UPDATE sluice.users u SET email = n.email, plan = n.plan, stripe_customer_id = n.customer_id,"
     " email_created_s = n.email_created_s, invoice_created_s = n.invoice_created_s, invoice_rank = n.invoice_rank,"
-    " updated_at = now() FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],"
-    " $7::int[]) AS n (id, email, plan, customer_id, email_created_s, invoice_created_s, invoice_rank)"
-    " WHERE u.id = n.id";
-static const char SUBSCRIPTIONS[] =
+    " pending_checkout = n.pending_checkout, last_error = n.last_error, last_error_at = n.last_error_at,"
+    " onboarding_complete = n.onboarding_complete, billing_created_s = n.billing_created_s, updated_at = now()"
+    " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::int[], $8::jsonb[],"
+    " $9::text[], $10::timestamptz[], $11::bool[], $12::bigint[]) AS n (id, email, plan, customer_id, email_created_s,"
+    " invoice_created_s, invoice_rank, pending_checkout, last_error, last_error_at, onboarding_complete,"
+    " billing_created_s) WHERE u.id = n.id";
+static const char SUBSCRIPTIONS[] = ROWS_BEGIN
     "INSERT INTO sluice.subscriptions AS s (id, user_id, customer_id, status, price_id, tier, max_agents,"
     " max_messages_per_day, current_period_start, current_period_end, trial_end, cancel_at, canceled_at,"
     " cancel_at_period_end, object_created_s, object_rank, invoice_created_s, invoice_rank)"
@@ -26,49 +34,64 @@ static const char SUBSCRIPTIONS[] =
     " cancel_at = excluded.cancel_at, canceled_at = excluded.canceled_at,"
     " cancel_at_period_end = excluded.cancel_at_period_end, object_created_s = excluded.object_created_s,"
     " object_rank = excluded.object_rank, invoice_created_s = excluded.invoice_created_s,"
-    " invoice_rank = excluded.invoice_rank, updated_at = now() WHERE s.user_id = excluded.user_id";
-static const char AGENTS[] =
+    " invoice_rank = excluded.invoice_rank, updated_at = now() WHERE s.user_id = excluded.user_id" ROWS_END;
+static const char AGENTS[] = ROWS_BEGIN
     "INSERT INTO sluice.agents AS a (id, user_id, name, backend, region, status, status_reason, server_id, server_ip,"
-    " tailscale_device_id, tailscale_ip, app_name, frontend_url, backend_url)"
-    " SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
-    " $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])"
+    " tailscale_device_id, tailscale_ip, app_name, frontend_url, backend_url, memory_limit_mb, cpu_limit,"
+    " subscription_id, stopped_by)"
+    " SELECT id, user_id, name, backend, region, status, status_reason, server_id, server_ip, tailscale_device_id,"
+    " tailscale_ip, app_name, frontend_url, backend_url, nullif(memory_limit_mb, 0), cpu_limit::float8,"
+    " subscription_id, stopped_by"
+    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
+    " $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::int[],"
+    " $16::text[], $17::text[], $18::text[]) AS n (id, user_id, name, backend, region, status, status_reason,"
+    " server_id, server_ip, tailscale_device_id, tailscale_ip, app_name, frontend_url, backend_url, memory_limit_mb,"
+    " cpu_limit, subscription_id, stopped_by)"
     " ON CONFLICT (id) DO UPDATE SET name = excluded.name, backend = excluded.backend, region = excluded.region,"
     " status = excluded.status, status_reason = excluded.status_reason, server_id = excluded.server_id,"
     " server_ip = excluded.server_ip, tailscale_device_id = excluded.tailscale_device_id,"
     " tailscale_ip = excluded.tailscale_ip, app_name = excluded.app_name, frontend_url = excluded.frontend_url,"
-    " backend_url = excluded.backend_url, updated_at = now() WHERE a.user_id = excluded.user_id";
+    " backend_url = excluded.backend_url, memory_limit_mb = excluded.memory_limit_mb,"
+    " cpu_limit = excluded.cpu_limit, subscription_id = excluded.subscription_id, stopped_by = excluded.stopped_by,"
+    " updated_at = now() WHERE a.user_id = excluded.user_id" ROWS_END;
 static const char JOBS_CHANGED[] =
     "UPDATE sluice.jobs j SET status = n.status, args = n.args, run_id = n.run_id,"
     " dispatched_run_id = n.dispatched_run_id, error = n.error, fence = n.fence, generation = n.generation,"
     " priority = n.priority, deadline_at = n.deadline_at, claimed_at = n.claimed_at, heartbeat_at = n.heartbeat_at,"
-    " ended_at = n.ended_at, settled = n.settled, cancel_requested = n.cancel_requested, updated_at = now(),"
+    " ended_at = n.ended_at, settled = n.settled, cancel_requested = n.cancel_requested,"
+    " answer_type = n.answer_type, reply_to = n.reply_to, updated_at = now(),"
     /* a lease is the running job's */
     " lease_until = CASE WHEN n.status = 'running' THEN j.lease_until END"
     " FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::int[],"
     " $9::int[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::bool[],"
-    " $15::bool[]) AS n (id, status, args, run_id, dispatched_run_id, error, fence, generation, priority,"
-    " deadline_at, claimed_at, heartbeat_at, ended_at, settled, cancel_requested) WHERE j.id = n.id";
+    " $15::bool[], $16::text[], $17::text[]) AS n (id, status, args, run_id, dispatched_run_id, error, fence,"
+    " generation, priority, deadline_at, claimed_at, heartbeat_at, ended_at, settled, cancel_requested, answer_type,"
+    " reply_to) WHERE j.id = n.id";
 static const char JOBS_QUEUED[] =
     "INSERT INTO sluice.jobs AS j (id, status, args, run_id, dispatched_run_id, error, fence, generation, priority,"
-    " deadline_at, claimed_at, heartbeat_at, ended_at, settled, cancel_requested, user_id, agent_id, kind, backend,"
-    " cause_source, cause_event_id, rule, seq)"
+    " deadline_at, claimed_at, heartbeat_at, ended_at, settled, cancel_requested, answer_type, reply_to, user_id,"
+    " agent_id, kind, backend, cause_source, cause_event_id, rule, seq)"
     " SELECT id, status, args, run_id, dispatched_run_id, error, fence, generation, priority, deadline_at,"
-    " claimed_at, heartbeat_at, ended_at, settled, cancel_requested, user_id, agent_id, kind, backend, cause_source,"
-    " cause_event_id, rule, nextval('sluice.job_seq')"
+    " claimed_at, heartbeat_at, ended_at, settled, cancel_requested, answer_type, reply_to, user_id, agent_id, kind,"
+    " backend, cause_source, cause_event_id, rule, nextval('sluice.job_seq')"
     " FROM (SELECT * FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[], $5::text[], $6::text[],"
     " $7::bigint[], $8::int[], $9::int[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[],"
-    " $13::timestamptz[], $14::bool[], $15::bool[], $16::text[], $17::uuid[], $18::text[], $19::text[], $20::text[],"
-    " $21::text[], $22::text[]) WITH ORDINALITY AS n (id, status, args, run_id, dispatched_run_id, error, fence,"
-    " generation, priority, deadline_at, claimed_at, heartbeat_at, ended_at, settled, cancel_requested, user_id,"
-    " agent_id, kind, backend, cause_source, cause_event_id, rule, position) ORDER BY position) AS ordered"
+    " $13::timestamptz[], $14::bool[], $15::bool[], $16::text[], $17::text[], $18::text[], $19::uuid[], $20::text[],"
+    " $21::text[], $22::text[], $23::text[], $24::text[]) WITH ORDINALITY AS n (id, status, args, run_id,"
+    " dispatched_run_id, error, fence, generation, priority, deadline_at, claimed_at, heartbeat_at, ended_at, settled,"
+    " cancel_requested, answer_type, reply_to, user_id, agent_id, kind, backend, cause_source, cause_event_id, rule,"
+    " position) ORDER BY position) AS ordered"
     " ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, status = excluded.status, args = excluded.args,"
     " run_id = excluded.run_id, dispatched_run_id = excluded.dispatched_run_id, error = excluded.error,"
     " fence = excluded.fence, generation = excluded.generation, priority = excluded.priority,"
     " deadline_at = excluded.deadline_at, claimed_at = excluded.claimed_at, heartbeat_at = excluded.heartbeat_at,"
     " ended_at = excluded.ended_at, settled = excluded.settled, cancel_requested = excluded.cancel_requested,"
-    " step = NULL, attempt = 0, run_after = now(), lease_until = NULL, worker = NULL, result = '{}',"
+    " answer_type = excluded.answer_type, reply_to = excluded.reply_to,"
+    " step = NULL, attempt = 0, run_after = now(), lease_until = NULL, worker = NULL,"
+    /* since when an e-mail may have gone out is not forgotten: its key is not good for ever */
+    " result = jsonb_strip_nulls(jsonb_build_object('doubt_from_ms', j.result->'doubt_from_ms')),"
     " updated_at = now()";
-static const char TIMERS[] =
+static const char TIMERS[] = ROWS_BEGIN
     "INSERT INTO sluice.timers AS t (id, user_id, kind, subject, due_at, fired_at, cancelled_at)"
     " SELECT id, user_id, kind, subject, due_at, CASE WHEN fired THEN $8::timestamptz END,"
     " CASE WHEN cancelled THEN $8::timestamptz END"
@@ -76,128 +99,58 @@ static const char TIMERS[] =
     " AS n (id, user_id, kind, subject, due_at, fired, cancelled) ORDER BY id"
     " ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, cancelled_at = excluded.cancelled_at,"
     " fired_at = CASE WHEN excluded.fired_at IS NULL THEN NULL ELSE coalesce(t.fired_at, excluded.fired_at) END"
-    " WHERE t.user_id = excluded.user_id";
-
-/* The columns of one statement, in the order of its parameters. */
-#define COLUMNS_MAX 24
-struct columns {
-    struct sl_pg_array *arrays[COLUMNS_MAX];
-    size_t count;
-    size_t next; /* the row under way: which column comes */
-    size_t rows;
-};
-
-/* `types`: a letter a column: t text, i int8, n int4, b bool, u uuid, j jsonb, w timestamptz. */
-static void columns_init(struct columns *columns, struct sl_arena *arena, const char *types)
-{
-    *columns = (struct columns){0};
-    for (; *types; types++) {
-        enum sl_pg_type type = *types == 't'   ? SL_PG_TEXT
-                               : *types == 'i' ? SL_PG_INT8
-                               : *types == 'n' ? SL_PG_INT4
-                               : *types == 'b' ? SL_PG_BOOL
-                               : *types == 'u' ? SL_PG_UUID
-                               : *types == 'j' ? SL_PG_JSONB
-                                               : SL_PG_TIMESTAMPTZ;
-        SL_ASSERT(columns->count < COLUMNS_MAX);
-        columns->arrays[columns->count++] = sl_pg_array_create(arena, type);
-    }
-}
-
-static struct sl_pg_array *next(struct columns *columns)
-{
-    struct sl_pg_array *array = columns->arrays[columns->next++];
-    if (columns->next == columns->count) {
-        columns->next = 0;
-        columns->rows++;
-    }
-    return array;
-}
-
-static void text(struct columns *columns, struct sl_str value)
-{
-    sl_pg_array_text(next(columns), value);
-}
-
-static void text_or_null(struct columns *columns, struct sl_str value)
-{
-    sl_pg_array_text_or_null(next(columns), value);
-}
-
-static void number(struct columns *columns, int64_t value)
-{
-    sl_pg_array_int(next(columns), value);
-}
-
-static void truth(struct columns *columns, bool value)
-{
-    sl_pg_array_bool(next(columns), value);
-}
-
-static void at_ms(struct columns *columns, int64_t value)
-{
-    sl_pg_array_at_ms_or_null(next(columns), value);
-}
-
-static void at_s(struct columns *columns, int64_t value)
-{
-    at_ms(columns, value * 1000);
-}
-
-static void queue(const struct columns *columns, const struct attempt *attempt, const char *sql,
-                  struct pipeline *pipeline, bool with_now)
-{
-    struct sl_pg_params params;
-    if (!columns->rows)
-        return;
-    SL_ASSERT(columns->next == 0);
-    sl_pg_params_init(&params, attempt->arena);
-    for (size_t i = 0; i < columns->count; i++)
-        sl_pg_array(&params, columns->arrays[i]);
-    if (with_now)
-        sl_pg_at_ms(&params, attempt->now_ms);
-    (void)pipeline_add(pipeline, sql, &params);
-}
+    " WHERE t.user_id = excluded.user_id" ROWS_END;
+static const char USAGES[] =
+    "INSERT INTO sluice.usage_daily (user_id, day, metric, count, told_at)"
+    " SELECT user_id, date '1970-01-01' + day, metric, count, told_at"
+    " FROM unnest($1::text[], $2::int[], $3::text[], $4::bigint[], $5::timestamptz[])"
+    " AS n (user_id, day, metric, count, told_at)"
+    " ON CONFLICT (user_id, day, metric) DO UPDATE SET count = excluded.count, told_at = excluded.told_at";
 
 void plan_rows_users(const struct attempt *attempt, struct pipeline *pipeline)
 {
     struct columns columns;
-    columns_init(&columns, attempt->arena, "ttttiin");
+    columns_init(&columns, attempt->arena, "ttttiinjtwbi");
     for (size_t i = 0; i < attempt->users.count; i++) {
         const struct user *user = &attempt->accounts[i].facts.user;
         if (!user->changed)
             continue;
-        text(&columns, user->id);
-        text_or_null(&columns, user->email);
-        text(&columns, user->plan);
-        text_or_null(&columns, user->stripe_customer_id);
-        number(&columns, user->email_created_s);
-        number(&columns, user->invoice_created_s);
-        number(&columns, user->invoice_rank);
+        columns_text(&columns, user->id);
+        columns_text_or_null(&columns, user->email);
+        columns_text(&columns, user->plan);
+        columns_text_or_null(&columns, user->stripe_customer_id);
+        columns_int(&columns, user->email_created_s);
+        columns_int(&columns, user->invoice_created_s);
+        columns_int(&columns, user->invoice_rank);
+        columns_text_or_null(&columns, pending_write(user, attempt->arena));
+        columns_text_or_null(&columns, user->last_error);
+        columns_at_ms(&columns, user->last_error_at_ms);
+        columns_bool(&columns, user->onboarding_complete);
+        columns_int(&columns, user->billing_created_s);
     }
-    queue(&columns, attempt, USERS, pipeline, false);
+    (void)columns_queue(&columns, USERS, pipeline);
 }
 
 static void subscription_row(struct columns *columns, const struct subscription *subscription)
 {
-    text(columns, subscription->id);
-    text(columns, subscription->user_id);
-    text_or_null(columns, subscription->customer_id);
-    text(columns, subscription->status);
-    text_or_null(columns, subscription->price_id);
-    text(columns, subscription->tier);
-    number(columns, subscription->max_agents);
-    number(columns, subscription->max_messages_per_day);
-    at_s(columns, subscription->current_period_start_s);
-    at_s(columns, subscription->current_period_end_s);
-    at_s(columns, subscription->trial_end_s);
-    at_s(columns, subscription->cancel_at_s);
-    at_s(columns, subscription->canceled_at_s);
-    truth(columns, subscription->cancel_at_period_end);
-    number(columns, subscription->object_created_s);
-    number(columns, subscription->object_rank);
-    number(columns, subscription->invoice_created_s);
-    number(columns, subscription->invoice_rank);
+    columns_text(columns, subscription->id);
+    columns_text(columns, subscription->user_id);
+    columns_text_or_null(columns, subscription->customer_id);
+    columns_text(columns, subscription->status);
+    columns_text_or_null(columns, subscription->price_id);
+    columns_text(columns, subscription->tier);
+    columns_int(columns, subscription->max_agents);
+    columns_int(columns, subscription->max_messages_per_day);
+    columns_at_s(columns, subscription->current_period_start_s);
+    columns_at_s(columns, subscription->current_period_end_s);
+    columns_at_s(columns, subscription->trial_end_s);
+    columns_at_s(columns, subscription->cancel_at_s);
+    columns_at_s(columns, subscription->canceled_at_s);
+    columns_bool(columns, subscription->cancel_at_period_end);
+    columns_int(columns, subscription->object_created_s);
+    columns_int(columns, subscription->object_rank);
+    columns_int(columns, subscription->invoice_created_s);
+    columns_int(columns, subscription->invoice_rank);
 }
 
 void plan_rows_subscriptions(const struct attempt *attempt, struct pipeline *pipeline)
@@ -211,31 +164,41 @@ void plan_rows_subscriptions(const struct attempt *attempt, struct pipeline *pip
                 subscription_row(&columns, &facts->subscriptions[s]);
         }
     }
-    queue(&columns, attempt, SUBSCRIPTIONS, pipeline, false);
+    (void)columns_queue(&columns, SUBSCRIPTIONS, pipeline);
+}
+
+/* Exactly this number; empty for 0. */
+static struct sl_str decimal(struct sl_arena *arena, double number)
+{
+    return number > 0 ? sl_arena_printf(arena, "%.17g", number) : SL_STR_NONE;
 }
 
 static void agent_row(struct columns *columns, const struct agent *agent)
 {
-    sl_pg_array_uuid(next(columns), agent->id);
-    text(columns, agent->user_id);
-    text(columns, agent->name);
-    text(columns, agent->backend);
-    text(columns, agent->region);
-    text(columns, sl_str_of(agent_status_name(agent->status)));
-    text_or_null(columns, agent->status_reason);
-    text_or_null(columns, agent->server_id);
-    text_or_null(columns, agent->server_ip);
-    text_or_null(columns, agent->tailscale_device_id);
-    text_or_null(columns, agent->tailscale_ip);
-    text_or_null(columns, agent->app_name);
-    text_or_null(columns, agent->frontend_url);
-    text_or_null(columns, agent->backend_url);
+    columns_uuid(columns, agent->id);
+    columns_text(columns, agent->user_id);
+    columns_text(columns, agent->name);
+    columns_text(columns, agent->backend);
+    columns_text(columns, agent->region);
+    columns_text(columns, sl_str_of(agent_status_name(agent->status)));
+    columns_text_or_null(columns, agent->status_reason);
+    columns_text_or_null(columns, agent->server_id);
+    columns_text_or_null(columns, agent->server_ip);
+    columns_text_or_null(columns, agent->tailscale_device_id);
+    columns_text_or_null(columns, agent->tailscale_ip);
+    columns_text_or_null(columns, agent->app_name);
+    columns_text_or_null(columns, agent->frontend_url);
+    columns_text_or_null(columns, agent->backend_url);
+    columns_int(columns, agent->memory_limit_mb);
+    columns_text_or_null(columns, decimal(columns->arena, agent->cpu_limit));
+    columns_text_or_null(columns, agent->subscription_id);
+    columns_text_or_null(columns, agent->stopped_by);
 }
 
 void plan_rows_agents(const struct attempt *attempt, struct pipeline *pipeline)
 {
     struct columns columns;
-    columns_init(&columns, attempt->arena, "uttttttttttttt");
+    columns_init(&columns, attempt->arena, "utttttttttttttnttt");
     for (size_t i = 0; i < attempt->users.count; i++) {
         const struct facts *facts = &attempt->accounts[i].facts;
         for (size_t a = 0; a < facts->agent_count; a++) {
@@ -243,39 +206,41 @@ void plan_rows_agents(const struct attempt *attempt, struct pipeline *pipeline)
                 agent_row(&columns, &facts->agents[a]);
         }
     }
-    queue(&columns, attempt, AGENTS, pipeline, false);
+    (void)columns_queue(&columns, AGENTS, pipeline);
 }
 
 /* What both statements about jobs write. */
 static void job_row(struct columns *columns, const struct job *job)
 {
-    sl_pg_array_uuid(next(columns), job->id);
-    text(columns, sl_str_of(job_status_name(job->status)));
-    text(columns, sl_str_empty(job->args) ? SL_STR("{}") : job->args);
-    text_or_null(columns, job->run_id);
-    text_or_null(columns, job->dispatched_run_id);
-    text_or_null(columns, job->error);
-    number(columns, job->fence);
-    number(columns, job->generation);
-    number(columns, job->priority);
-    at_ms(columns, job->deadline_at_ms);
-    at_ms(columns, job->claimed_at_ms);
-    at_ms(columns, job->heartbeat_at_ms);
-    at_ms(columns, job->ended_at_ms);
-    truth(columns, job->settled);
-    truth(columns, job->cancel_requested);
+    columns_uuid(columns, job->id);
+    columns_text(columns, sl_str_of(job_status_name(job->status)));
+    columns_text(columns, sl_str_empty(job->args) ? SL_STR("{}") : job->args);
+    columns_text_or_null(columns, job->run_id);
+    columns_text_or_null(columns, job->dispatched_run_id);
+    columns_text_or_null(columns, job->error);
+    columns_int(columns, job->fence);
+    columns_int(columns, job->generation);
+    columns_int(columns, job->priority);
+    columns_at_ms(columns, job->deadline_at_ms);
+    columns_at_ms(columns, job->claimed_at_ms);
+    columns_at_ms(columns, job->heartbeat_at_ms);
+    columns_at_ms(columns, job->ended_at_ms);
+    columns_bool(columns, job->settled);
+    columns_bool(columns, job->cancel_requested);
+    columns_text_or_null(columns, job->answer_type);
+    columns_text_or_null(columns, job->reply_to);
 }
 
 static void queued_job_row(struct columns *columns, const struct job *job)
 {
     job_row(columns, job);
-    text(columns, job->user_id);
-    sl_pg_array_uuid_or_null(next(columns), job->agent_id);
-    text(columns, sl_str_of(job_kind_name(job->kind)));
-    text(columns, job->backend);
-    text_or_null(columns, job->cause_source);
-    text_or_null(columns, job->cause_event_id);
-    text_or_null(columns, job->rule);
+    columns_text(columns, job->user_id);
+    columns_uuid_or_null(columns, job->agent_id);
+    columns_text(columns, sl_str_of(job_kind_name(job->kind)));
+    columns_text(columns, job->backend);
+    columns_text_or_null(columns, job->cause_source);
+    columns_text_or_null(columns, job->cause_event_id);
+    columns_text_or_null(columns, job->rule);
 }
 
 static bool takes_new_place(const struct job *job)
@@ -283,24 +248,38 @@ static bool takes_new_place(const struct job *job)
     return !job->exists || job->requeue;
 }
 
-void plan_rows_jobs_changed(const struct attempt *attempt, struct pipeline *pipeline)
+static bool is_under_way(const struct job *job)
+{
+    return job->status == JOB_RUNNING || job->status == JOB_WAITING;
+}
+
+static void queue_changed(const struct attempt *attempt, bool under_way, struct pipeline *pipeline)
 {
     struct columns columns;
-    columns_init(&columns, attempt->arena, "utjtttinnwwwwbb");
+    columns_init(&columns, attempt->arena, "utjtttinnwwwwbbtt");
     for (size_t i = 0; i < attempt->users.count; i++) {
         const struct facts *facts = &attempt->accounts[i].facts;
         for (size_t j = 0; j < facts->job_count; j++) {
-            if (facts->jobs[j].changed && !takes_new_place(&facts->jobs[j]))
-                job_row(&columns, &facts->jobs[j]);
+            const struct job *job = &facts->jobs[j];
+            if (job->changed && !takes_new_place(job) && is_under_way(job) == under_way)
+                job_row(&columns, job);
         }
     }
-    queue(&columns, attempt, JOBS_CHANGED, pipeline, false);
+    (void)columns_queue(&columns, JOBS_CHANGED, pipeline);
+}
+
+/* Those that end make room under the indexes that let one job of an agent, and one provision of a user, be under way:
+ * they go first. */
+void plan_rows_jobs_changed(const struct attempt *attempt, struct pipeline *pipeline)
+{
+    queue_changed(attempt, false, pipeline);
+    queue_changed(attempt, true, pipeline);
 }
 
 void plan_rows_jobs_queued(const struct attempt *attempt, struct pipeline *pipeline)
 {
     struct columns columns;
-    columns_init(&columns, attempt->arena, "utjtttinnwwwwbbtuttttt");
+    columns_init(&columns, attempt->arena, "utjtttinnwwwwbbtttuttttt");
     for (size_t i = 0; i < attempt->users.count; i++) {
         const struct facts *facts = &attempt->accounts[i].facts;
         for (size_t j = 0; j < facts->job_count; j++) {
@@ -308,7 +287,7 @@ void plan_rows_jobs_queued(const struct attempt *attempt, struct pipeline *pipel
                 queued_job_row(&columns, &facts->jobs[j]);
         }
     }
-    queue(&columns, attempt, JOBS_QUEUED, pipeline, false);
+    (void)columns_queue(&columns, JOBS_QUEUED, pipeline);
 }
 
 /* A span that somebody else has to keep (a run that beats) begins when he is told so: an event that had to wait for its
@@ -329,14 +308,34 @@ void plan_rows_timers(const struct attempt *attempt, struct pipeline *pipeline)
             const struct timer *timer = &facts->timers[t];
             if (!timer->changed)
                 continue;
-            sl_pg_array_uuid(next(&columns), timer->id);
-            text(&columns, timer->user_id);
-            text(&columns, timer->kind);
-            text(&columns, timer->subject);
-            at_ms(&columns, timer_due_at_ms(attempt, timer));
-            truth(&columns, timer->fired);
-            truth(&columns, timer->cancelled);
+            columns_uuid(&columns, timer->id);
+            columns_text(&columns, timer->user_id);
+            columns_text(&columns, timer->kind);
+            columns_text(&columns, timer->subject);
+            columns_at_ms(&columns, timer_due_at_ms(attempt, timer));
+            columns_bool(&columns, timer->fired);
+            columns_bool(&columns, timer->cancelled);
         }
     }
-    queue(&columns, attempt, TIMERS, pipeline, true);
+    (void)columns_queue_at(&columns, TIMERS, attempt->now_ms, pipeline);
+}
+
+void plan_rows_usages(const struct attempt *attempt, struct pipeline *pipeline)
+{
+    struct columns columns;
+    columns_init(&columns, attempt->arena, "tntiw");
+    for (size_t i = 0; i < attempt->users.count; i++) {
+        const struct facts *facts = &attempt->accounts[i].facts;
+        for (size_t u = 0; u < facts->usage_count; u++) {
+            const struct usage *usage = &facts->usages[u];
+            if (!usage->changed)
+                continue;
+            columns_text(&columns, usage->user_id);
+            columns_int(&columns, usage->day);
+            columns_text(&columns, usage->metric);
+            columns_int(&columns, usage->count);
+            columns_at_ms(&columns, usage->told_at_ms);
+        }
+    }
+    (void)columns_queue(&columns, USAGES, pipeline);
 }

@@ -9,6 +9,7 @@
 struct policy_set {
     struct sl_arena *arena;
     struct policy policy;
+    struct sl_seal_ring *ring;
 };
 
 static bool read_cpu(struct sl_str text, double *ret_cpu, struct sl_arena *arena)
@@ -34,6 +35,9 @@ static bool read_offer(const struct sl_config *config, const char *section, stru
         .memory_mb = (int)sl_config_int(config, section, "memory_mb"),
         .on_subscribe_provision = sl_str_is(sl_config_text(config, section, "on_subscribe"), "provision"),
     };
+    ret_offer->max_members = (int)sl_config_int(config, section, "members");
+    ret_offer->max_runs = (int)sl_config_int(config, section, "runs");
+    ret_offer->is_workspace = ret_offer->max_members != 0;
     if (sl_config_is_set(config, section, "cpu") &&
         !read_cpu(sl_config_text(config, section, "cpu"), &ret_offer->cpu, arena))
         return sl_err_set(err, SL_ERR_PERMANENT, "[%s] cpu is no number above 0", section);
@@ -58,6 +62,13 @@ static bool read_offers(const struct sl_config *config, struct policy_set *set, 
     return true;
 }
 
+static struct sl_str without_slash(struct sl_str url)
+{
+    while (url.len && url.ptr[url.len - 1] == '/')
+        url.len--;
+    return url;
+}
+
 struct policy_set *policy_create(const struct sl_config *config, struct sl_err *err)
 {
     struct policy_set *set = sl_calloc(1, sizeof(*set));
@@ -71,11 +82,21 @@ struct policy_set *policy_create(const struct sl_config *config, struct sl_err *
     policy->on_subscription_deleted = sl_str_is(sl_config_text(config, "policy", "on_subscription_deleted"), "destroy")
                                           ? ON_SUBSCRIPTION_DELETED_DESTROY
                                           : ON_SUBSCRIPTION_DELETED_KEEP;
+    policy->resume_on_payment = sl_config_switch(config, "policy", "resume_on_payment");
+    policy->unknown_customer_create = sl_str_is(sl_config_text(config, "policy", "unknown_customer"), "create");
+    policy->grace_ms = sl_config_int(config, "policy", "grace");
+    policy->grace_warning_ms = sl_config_int(config, "policy", "grace_warning");
+    policy->stale_run_ms = sl_config_int(config, "policy", "stale_run");
+    policy->invite_expiry_ms = sl_config_int(config, "policy", "invite_expiry");
+    policy->answer_timeout_ms = sl_config_int(config, "policy", "answer_timeout");
+    policy->admin_email = sl_arena_str(set->arena, sl_config_text(config, "cloud resend", "admin_email"));
+    policy->app_url = without_slash(sl_arena_str(set->arena, sl_config_text(config, "cloud github", "app_url")));
     policy->heartbeat_ms = sl_config_int(config, "policy", "heartbeat");
     policy->heartbeats_missed_max = (int)sl_config_int(config, "policy", "heartbeats_missed");
     policy->provision_timeout_ms = sl_config_int(config, "policy", "provision_timeout");
     policy->default_region = sl_arena_str(set->arena, sl_config_text(config, "policy", "default_region"));
-    if (!read_offers(config, set, err)) {
+    if (!sl_seal_ring_create(sl_config_text(config, "worker", "data_keys"), &set->ring, err) ||
+        !read_offers(config, set, err)) {
         policy_destroy(set);
         return NULL;
     }
@@ -86,6 +107,7 @@ void policy_destroy(struct policy_set *set)
 {
     if (!set)
         return;
+    sl_seal_ring_destroy(set->ring);
     sl_arena_destroy(set->arena);
     free(set);
 }
@@ -93,4 +115,9 @@ void policy_destroy(struct policy_set *set)
 const struct policy *policy_borrow(const struct policy_set *set)
 {
     return &set->policy;
+}
+
+const struct sl_seal_ring *policy_borrow_ring(const struct policy_set *set)
+{
+    return set->ring;
 }

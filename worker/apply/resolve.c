@@ -2,6 +2,7 @@
 #include "worker/apply/resolve.h"
 
 #include "worker/apply/pipeline.h"
+#include "worker/decide/instance.h"
 
 static const char CUSTOMERS[] =
     "SELECT id, user_id FROM sluice.customers WHERE id = ANY($1::text[]) AND user_id IS NOT NULL";
@@ -20,10 +21,20 @@ struct sl_str resolve_subscription_id(const struct input *input)
         return input->as.invoice.subscription_id;
     case INPUT_STRIPE_CHECKOUT_COMPLETED:
     case INPUT_STRIPE_CHECKOUT_ASYNC_SUCCEEDED:
+    case INPUT_STRIPE_CHECKOUT_ASYNC_FAILED:
+    case INPUT_STRIPE_CHECKOUT_EXPIRED:
         return input->as.checkout.subscription_id;
+    case INPUT_TIMER_GRACE_ENDING:
+    case INPUT_TIMER_GRACE_EXPIRED:
+        return input->as.timer.subject; /* or the user's id, which is no subscription's */
     default:
         return SL_STR_NONE;
     }
+}
+
+struct sl_str resolve_customer_id(const struct input *input)
+{
+    return input->type == INPUT_JOB_SUCCEEDED ? input->as.job.customer_id : input->customer_id;
 }
 
 struct sl_uuid resolve_job_id(const struct input *input)
@@ -62,7 +73,15 @@ struct sl_uuid resolve_agent_id(const struct input *input)
         return input->as.agent.agent_id;
     case INPUT_STRIPE_CHECKOUT_COMPLETED:
     case INPUT_STRIPE_CHECKOUT_ASYNC_SUCCEEDED:
+    case INPUT_STRIPE_CHECKOUT_ASYNC_FAILED:
+    case INPUT_STRIPE_CHECKOUT_EXPIRED:
         return input->as.checkout.agent_id;
+    case INPUT_STRIPE_SUBSCRIPTION_CREATED:
+    case INPUT_STRIPE_SUBSCRIPTION_UPDATED:
+    case INPUT_STRIPE_SUBSCRIPTION_DELETED:
+    case INPUT_STRIPE_INVOICE_PAID:
+        /* A subscription's instance, which may be destroyed: what ended it says whether it comes back. */
+        return instance_id_of(resolve_subscription_id(input));
     default:
         return (struct sl_uuid){0};
     }
@@ -70,8 +89,58 @@ struct sl_uuid resolve_agent_id(const struct input *input)
 
 struct sl_uuid resolve_timer_id(const struct input *input)
 {
-    bool is_timer = input->type == INPUT_TIMER_HEARTBEAT_MISSED || input->type == INPUT_TIMER_PROVISION_TIMEOUT;
-    return is_timer ? input->as.timer.timer_id : (struct sl_uuid){0};
+    return input_type_is_timer(input->type) ? input->as.timer.timer_id : (struct sl_uuid){0};
+}
+
+/* The types whose input is as.workspace. */
+static bool is_of_workspace(enum input_type type)
+{
+    switch (type) {
+    case INPUT_WORKSPACE_INVITE:
+    case INPUT_INVITE_ACCEPT:
+    case INPUT_WORKSPACE_LEAVE:
+    case INPUT_WORKSPACE_REVOKE:
+    case INPUT_CONNECTION_SHARE:
+    case INPUT_CONNECTION_UNSHARE:
+    case INPUT_RUN_START:
+    case INPUT_RUN_FINISH:
+    case INPUT_EARLY_ACCESS_JOIN:
+    case INPUT_MEMBER_REMOVED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+struct sl_uuid resolve_workspace_id(const struct input *input)
+{
+    return is_of_workspace(input->type) ? input->as.workspace.workspace_id : (struct sl_uuid){0};
+}
+
+struct sl_str resolve_run_id(const struct input *input)
+{
+    return is_of_workspace(input->type) ? input->as.workspace.run_id : SL_STR_NONE;
+}
+
+struct sl_str resolve_token_sha256(const struct input *input)
+{
+    return is_of_workspace(input->type) ? input->as.workspace.token_sha256 : SL_STR_NONE;
+}
+
+struct sl_str resolve_early_access(const struct input *input)
+{
+    return input->type == INPUT_EARLY_ACCESS_JOIN ? input->as.workspace.email : SL_STR_NONE;
+}
+
+unsigned resolve_reads(const struct input *input)
+{
+    const struct input_job *job = &input->as.job;
+    /* Of all jobs that end, and they are many, those that read a connection or talk to Stripe alone touch a workspace.
+     */
+    if (input->type == INPUT_JOB_SUCCEEDED && sl_str_empty(job->catalog) && sl_str_empty(job->session_id) &&
+        !job->effective_at_s && !job->renews_at_s)
+        return 0;
+    return input_type_reads(input->type);
 }
 
 /* A copy of the id in the arena as a key; empty for the nil one. */
@@ -89,7 +158,7 @@ static void collect(struct attempt *attempt)
         const struct input *input = &attempt->items[i]->input;
         if (!attempt->items[i]->has_input)
             continue;
-        owners_add(&attempt->customers, input->customer_id);
+        owners_add(&attempt->customers, resolve_customer_id(input));
         owners_add(&attempt->subscriptions, resolve_subscription_id(input));
         owners_add(&attempt->jobs, uuid_key(attempt->arena, resolve_job_id(input)));
     }
@@ -130,7 +199,7 @@ static void read_lookup(const PGresult *result, struct owners *owners, bool keys
     }
 }
 
-struct sl_str resolve_user(const struct attempt *attempt, const struct input *input)
+static struct sl_str known_user(const struct attempt *attempt, const struct input *input)
 {
     if (!sl_str_empty(input->user_named))
         return input->user_named;
@@ -143,12 +212,38 @@ struct sl_str resolve_user(const struct attempt *attempt, const struct input *in
     return user;
 }
 
+bool resolve_is_made_of_customer(const struct attempt *attempt, const struct input *input)
+{
+    return attempt->shell->policy->unknown_customer_create && sl_str_empty(known_user(attempt, input)) &&
+           !sl_str_empty(input->customer_id);
+}
+
+struct sl_str resolve_user(const struct attempt *attempt, const struct input *input)
+{
+    return resolve_is_made_of_customer(attempt, input) ? input->customer_id : known_user(attempt, input);
+}
+
+/* Will an event before this one say whose its customer is? Then no account is made of the customer. */
+static bool is_named_before(const struct attempt *attempt, size_t index)
+{
+    struct sl_str customer_id = attempt->items[index]->input.customer_id;
+    for (size_t i = 0; i < index; i++) {
+        const struct input *earlier = &attempt->items[i]->input;
+        if (attempt->items[i]->has_input && !sl_str_empty(earlier->user_named) &&
+            sl_str_equal(earlier->customer_id, customer_id))
+            return true;
+    }
+    return false;
+}
+
 static void collect_users(struct attempt *attempt)
 {
     owners_init(&attempt->users, attempt->arena, attempt->count);
     for (size_t i = 0; i < attempt->count; i++) {
-        if (attempt->items[i]->has_input)
-            owners_add(&attempt->users, resolve_user(attempt, &attempt->items[i]->input));
+        const struct input *input = &attempt->items[i]->input;
+        if (attempt->items[i]->has_input &&
+            !(resolve_is_made_of_customer(attempt, input) && is_named_before(attempt, i)))
+            owners_add(&attempt->users, resolve_user(attempt, input));
     }
     owners_seal(&attempt->users);
     attempt->unlinked = sl_arena_alloc(attempt->arena, attempt->customers.count + 1, sizeof(*attempt->unlinked));

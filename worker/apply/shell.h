@@ -8,6 +8,7 @@
 
 #include "common/metrics.h"
 #include "common/pg.h"
+#include "common/seal.h"
 #include "worker/apply/partitions.h"
 #include "worker/decide/facts.h"
 #include "worker/outbox/outbox.h"
@@ -35,6 +36,7 @@ struct shell {
     struct outbox *outbox;
     struct partitions partitions;
     const struct policy *policy;
+    const struct sl_seal_ring *ring; /* the data keys, read with the policy */
     const char *worker_id;
     struct meters meters;
 };

@@ -6,18 +6,24 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/json.h"
 #include "worker/clouds/github.h"
+#include "worker/clouds/graph.h"
 #include "worker/clouds/hetzner.h"
+#include "worker/clouds/provisioner.h"
+#include "worker/clouds/resend.h"
+#include "worker/clouds/stripe.h"
 #include "worker/clouds/tailscale.h"
 
-#define AUTHORIZATION_BYTES_MAX 2048
+#define AUTHORIZATION_BYTES_MAX 16384 /* a user's token of Microsoft's has been seen to pass 4 KiB */
 
 const struct cloud *cloud_of(enum cloud_id id)
 {
     static const struct cloud *const clouds[CLOUD_COUNT] = {
-        [CLOUD_HETZNER] = &HETZNER,
-        [CLOUD_TAILSCALE] = &TAILSCALE,
-        [CLOUD_GITHUB] = &GITHUB,
+        [CLOUD_HETZNER] = &HETZNER, [CLOUD_TAILSCALE] = &TAILSCALE,
+        [CLOUD_GITHUB] = &GITHUB,   [CLOUD_PROVISIONER] = &PROVISIONER,
+        [CLOUD_RESEND] = &RESEND,   [CLOUD_STRIPE] = &STRIPE,
+        [CLOUD_GRAPH] = &GRAPH,
     };
     SL_ASSERT(id > CLOUD_NONE && id < CLOUD_COUNT);
     return clouds[id];
@@ -58,6 +64,20 @@ void cloud_request_deinit(struct cloud_request *request)
     request->http = (struct sl_http_request){0};
 }
 
+static void wipe_and_reset(struct sl_buf *buf)
+{
+    if (buf->len > 0)
+        sl_secret_wipe(buf->data, buf->len);
+    sl_buf_reset(buf);
+}
+
+void cloud_request_forget(struct cloud_request *request)
+{
+    wipe_and_reset(&request->authorization);
+    wipe_and_reset(&request->body);
+    request->http = (struct sl_http_request){0};
+}
+
 bool cloud_request_start(struct cloud_request *request, const struct cloud_account *account, const char *method,
                          struct sl_err *err, const char *path_format, ...)
 {
@@ -69,11 +89,10 @@ bool cloud_request_start(struct cloud_request *request, const struct cloud_accou
     if (length < 0 || (size_t)length >= sizeof(path))
         return sl_err_set(err, SL_ERR_PERMANENT, "the URL of a call is too long");
 
+    cloud_request_forget(request);
     request->http = (struct sl_http_request){
         .method = method, .connect_timeout_ms = account->connect_timeout_ms, .timeout_ms = account->timeout_ms};
     sl_buf_reset(&request->url);
-    sl_buf_reset(&request->authorization);
-    sl_buf_reset(&request->body);
     sl_buf_append_cstr(&request->url, account->base_url);
     request->path_at = request->url.len;
     sl_buf_append_cstr(&request->url, path);
@@ -85,17 +104,22 @@ bool cloud_request_start(struct cloud_request *request, const struct cloud_accou
     return true;
 }
 
-void cloud_request_encoded(struct cloud_request *request, struct sl_str text)
+static void append_encoded(struct sl_buf *out, struct sl_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char byte = (unsigned char)text.ptr[i];
         bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
                      byte == '-' || byte == '.' || byte == '_' || byte == '~';
         if (plain)
-            sl_buf_append_char(&request->url, (char)byte);
+            sl_buf_append_char(out, (char)byte);
         else
-            sl_buf_printf(&request->url, "%%%02X", byte);
+            sl_buf_printf(out, "%%%02X", byte);
     }
+}
+
+void cloud_request_encoded(struct cloud_request *request, struct sl_str text)
+{
+    append_encoded(&request->url, text);
 }
 
 void cloud_request_plain(struct cloud_request *request, const char *text)
@@ -107,6 +131,36 @@ void cloud_request_header(struct cloud_request *request, const char *name, struc
 {
     SL_ASSERT(request->http.header_count < SL_HTTP_HEADERS_MAX);
     request->http.headers[request->http.header_count++] = (struct sl_http_header){.name = name, .value = value};
+}
+
+void cloud_request_idempotency_key(struct cloud_request *request, struct sl_str key)
+{
+    SL_ASSERT(key.len > 0 && key.len < sizeof(request->idempotency_key));
+    memcpy(request->idempotency_key, key.ptr, key.len);
+    request->idempotency_key[key.len] = '\0';
+    cloud_request_header(request, "Idempotency-Key", sl_str_of(request->idempotency_key));
+}
+
+void cloud_body_form(struct cloud_request *request, const char *name, struct sl_str value)
+{
+    if (request->body.len > 0)
+        sl_buf_append_char(&request->body, '&');
+    sl_buf_append_cstr(&request->body, name);
+    sl_buf_append_char(&request->body, '=');
+    append_encoded(&request->body, value);
+}
+
+void cloud_body_name(struct cloud_request *request, const char *name)
+{
+    struct sl_buf *body = &request->body;
+    char last = body->len > 0 ? body->data[body->len - 1] : '{';
+    sl_buf_printf(body, "%s\"%s\":", last == '{' ? "" : ",", name);
+}
+
+void cloud_body_text(struct cloud_request *request, const char *name, struct sl_str value)
+{
+    cloud_body_name(request, name);
+    sl_json_write_str(&request->body, value);
 }
 
 bool cloud_request_finish(struct cloud_request *request, struct sl_err *err)

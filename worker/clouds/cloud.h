@@ -10,7 +10,17 @@
 #include "common/config.h"
 #include "common/http.h"
 
-enum cloud_id { CLOUD_NONE = 0, CLOUD_HETZNER, CLOUD_TAILSCALE, CLOUD_GITHUB, CLOUD_COUNT };
+enum cloud_id {
+    CLOUD_NONE = 0,
+    CLOUD_HETZNER,
+    CLOUD_TAILSCALE,
+    CLOUD_GITHUB,
+    CLOUD_PROVISIONER,
+    CLOUD_RESEND,
+    CLOUD_STRIPE,
+    CLOUD_GRAPH,
+    CLOUD_COUNT
+};
 
 /* How a cloud is reached, as configured. Strings are borrowed from whoever made it; those that a cloud doesn't know are
  * empty. */
@@ -19,21 +29,27 @@ struct cloud_account {
     struct sl_str token;  /* of the Authorization header */
     const char *tailnet;  /* Tailscale; "-" is the token's own */
     struct sl_str oauth_client_id, oauth_client_secret;
-    const char *owner, *repo, *workflow, *ref, *api_version; /* GitHub */
-    const char *app_url; /* where the workflow calls back, without a slash at the end */
+    const char *owner, *repo, *workflow, *ref; /* GitHub */
+    const char *api_version;                   /* GitHub, Stripe */
+    const char *app_url;                       /* where the workflow calls back, without a slash at the end */
+    const char *from;                          /* Resend: the sender of e-mails */
     int connect_timeout_ms, timeout_ms;
 };
 
 #define CLOUD_URL_BYTES_MAX  2048
-#define CLOUD_BODY_BYTES_MAX 8192
+#define CLOUD_BODY_BYTES_MAX ((size_t)256 * 1024)
+#define CLOUD_KEY_BYTES      128 /* of an Idempotency-Key, NUL included */
 
 /* A request under construction and the memory it points into: not to be copied. */
 struct cloud_request {
     struct sl_http_request http;
     size_t path_at; /* where the path starts in http.url: what may be recorded */
     struct sl_buf url, authorization, body;
+    char idempotency_key[CLOUD_KEY_BYTES];
 };
 void cloud_request_init(struct cloud_request *request);
+/* Wipes what was built: after it was sent, or when it won't be. The memory is kept for the next one. */
+void cloud_request_forget(struct cloud_request *request);
 void cloud_request_deinit(struct cloud_request *request); /* wipes the credentials; idempotent */
 
 /* What the headers of a reply say about further requests. */
@@ -45,10 +61,14 @@ struct cloud_limits {
     int64_t retry_after_ms; /* from now; -1: not said */
 };
 
+/* Whether the cloud wants the same request once more: its word goes before what the code or status would mean. */
+enum cloud_advice { CLOUD_ADVICE_NONE = 0, CLOUD_ADVICE_REPEAT, CLOUD_ADVICE_GIVE_UP };
+
 /* What a refusal says: the cloud's own code ("locked"), or empty, and its message cut to fit. */
 struct cloud_error {
     char code[64];
     char message[200];
+    enum cloud_advice advice;
 };
 
 /* A setting without which a cloud can't be called; it isn't needed where the key `instead` is set. */
@@ -85,6 +105,14 @@ void cloud_request_encoded(struct cloud_request *request, struct sl_str text);
 void cloud_request_plain(struct cloud_request *request, const char *text);
 /* One more header; `value` must outlive the request. */
 void cloud_request_header(struct cloud_request *request, const char *name, struct sl_str value);
+/* The header Idempotency-Key; `key` is copied, and shorter than CLOUD_KEY_BYTES (asserted). */
+void cloud_request_idempotency_key(struct cloud_request *request, struct sl_str key);
+/* For bodies of application/x-www-form-urlencoded: one more member. `name` goes out as it is, `value` encoded. */
+void cloud_body_form(struct cloud_request *request, const char *name, struct sl_str value);
+/* For JSON bodies: appends `"name":"value"`, with a comma before it where a member or an element stands before. */
+void cloud_body_text(struct cloud_request *request, const char *name, struct sl_str value);
+/* Appends `"name":`, likewise. */
+void cloud_body_name(struct cloud_request *request, const char *name);
 /* Ends it: points http.url and http.body at what was built. False when something didn't fit. */
 SL_MUST_CHECK bool cloud_request_finish(struct cloud_request *request, struct sl_err *err);
 

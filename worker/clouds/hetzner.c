@@ -81,6 +81,31 @@ bool hetzner_find_server(const struct cloud_account *account, struct sl_str name
     return cloud_request_finish(request, err);
 }
 
+bool hetzner_create_server(const struct cloud_account *account, const struct hetzner_new_server *server,
+                           struct cloud_request *request, struct sl_err *err)
+{
+    if (server->user_data.len > HETZNER_USER_DATA_BYTES_MAX)
+        return sl_err_set(err, SL_ERR_PERMANENT, "the user data of a Hetzner server is too long");
+    if (!cloud_request_start(request, account, "POST", err, "/servers"))
+        return false;
+    cloud_request_header(request, "Content-Type", SL_STR("application/json"));
+    sl_buf_append_char(&request->body, '{');
+    cloud_body_text(request, "name", server->name);
+    cloud_body_text(request, "server_type", server->server_type);
+    cloud_body_text(request, "image", server->image);
+    cloud_body_text(request, "location", server->location);
+    cloud_body_name(request, "start_after_create");
+    sl_buf_append_cstr(&request->body, "true");
+    cloud_body_text(request, "user_data", server->user_data);
+    cloud_body_name(request, "labels");
+    sl_buf_append_char(&request->body, '{');
+    cloud_body_text(request, "sluice-agent", server->agent_label);
+    cloud_body_text(request, "sluice-job", server->job_label);
+    cloud_body_text(request, "sluice-generation", server->generation_label);
+    sl_buf_append_cstr(&request->body, "}}");
+    return cloud_request_finish(request, err);
+}
+
 bool hetzner_change_power(const struct cloud_account *account, struct sl_str server_id, enum hetzner_power power,
                           struct cloud_request *request, struct sl_err *err)
 {

@@ -35,6 +35,15 @@ struct hetzner_server {
     char job_label[64];   /* sluice-job */
 };
 
+/* A server to be made. Label values: at most 63 letters, digits, dashes, dots, underscores. */
+struct hetzner_new_server {
+    struct sl_str name; /* a host name (RFC 1123), unique in the project */
+    struct sl_str server_type, image, location;
+    struct sl_str user_data; /* of cloud-init, at most HETZNER_USER_DATA_BYTES_MAX; kept by Hetzner */
+    struct sl_str agent_label, job_label, generation_label; /* sluice-agent, sluice-job, sluice-generation */
+};
+#define HETZNER_USER_DATA_BYTES_MAX ((size_t)32 * 1024)
+
 enum hetzner_power { HETZNER_POWERON = 1, HETZNER_POWEROFF, HETZNER_SHUTDOWN };
 
 enum hetzner_action_status { HETZNER_ACTION_RUNNING = 1, HETZNER_ACTION_SUCCESS, HETZNER_ACTION_ERROR };
@@ -50,6 +59,9 @@ SL_MUST_CHECK bool hetzner_get_server(const struct cloud_account *account, struc
 /* By exact name. */
 SL_MUST_CHECK bool hetzner_find_server(const struct cloud_account *account, struct sl_str name,
                                        struct cloud_request *request, struct sl_err *err);
+/* POST /servers: it starts at once. The reply holds the server, and the action that makes it. */
+SL_MUST_CHECK bool hetzner_create_server(const struct cloud_account *account, const struct hetzner_new_server *server,
+                                         struct cloud_request *request, struct sl_err *err);
 SL_MUST_CHECK bool hetzner_change_power(const struct cloud_account *account, struct sl_str server_id,
                                         enum hetzner_power power, struct cloud_request *request, struct sl_err *err);
 SL_MUST_CHECK bool hetzner_delete_server(const struct cloud_account *account, struct sl_str server_id,

@@ -1,12 +1,14 @@
 /* tailscale.c - requests and replies of the Tailscale API. */
 #include "worker/clouds/tailscale.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/json.h"
 
-#define REPLY_BYTES_MAX ((size_t)4 * 1024 * 1024)
-#define TOKEN_LIFE_MS   (INT64_C(3600) * 1000) /* where the reply doesn't say */
+#define REPLY_BYTES_MAX     ((size_t)4 * 1024 * 1024)
+#define DESCRIPTION_LEN_MAX 50
+#define TOKEN_LIFE_MS       (INT64_C(3600) * 1000) /* where the reply doesn't say */
 
 static const struct cloud_setting required[] = {
     {.key = "api_key", .variable = "TAILSCALE_API_KEY", .instead = "oauth_client_id"},
@@ -72,17 +74,51 @@ bool tailscale_delete_device(const struct cloud_account *account, struct sl_str 
     return device_call(account, "DELETE", device_id, request, err);
 }
 
-/* application/x-www-form-urlencoded */
-static void form_value(struct sl_buf *body, struct sl_str text)
+static bool start_keys(struct cloud_request *request, const struct cloud_account *account, const char *method,
+                       struct sl_err *err)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.ptr[i];
-        if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-            byte == '-' || byte == '_' || byte == '.')
-            sl_buf_append_char(body, (char)byte);
-        else
-            sl_buf_printf(body, "%%%02X", byte);
+    if (!cloud_request_start(request, account, method, err, "/api/v2/tailnet/"))
+        return false;
+    cloud_request_encoded(request, sl_str_of(account->tailnet));
+    cloud_request_plain(request, "/keys");
+    return true;
+}
+
+bool tailscale_create_key(const struct cloud_account *account, struct sl_str tags, int64_t expiry_s,
+                          struct sl_str description, struct cloud_request *request, struct sl_err *err)
+{
+    if (!start_keys(request, account, "POST", err))
+        return false;
+    struct sl_buf *body = &request->body;
+    cloud_request_header(request, "Content-Type", SL_STR("application/json"));
+    sl_buf_append_cstr(body, "{\"keyType\":\"auth\",\"capabilities\":{\"devices\":{\"create\":{\"reusable\":false,"
+                             "\"ephemeral\":true,\"preauthorized\":true,\"tags\":[");
+    struct sl_str rest = tags;
+    for (size_t count = 0; rest.len > 0;) {
+        struct sl_str tag = sl_str_trim(sl_str_cut(&rest, ','));
+        if (sl_str_empty(tag))
+            continue;
+        sl_buf_append_cstr(body, count++ > 0 ? "," : "");
+        sl_json_write_str(body, tag);
     }
+    if (description.len > DESCRIPTION_LEN_MAX)
+        description.len = DESCRIPTION_LEN_MAX;
+    sl_buf_printf(body, "]}}},\"expirySeconds\":%" PRId64, expiry_s);
+    cloud_body_text(request, "description", description);
+    sl_buf_append_char(body, '}');
+    return cloud_request_finish(request, err);
+}
+
+bool tailscale_delete_key(const struct cloud_account *account, struct sl_str key_id, struct cloud_request *request,
+                          struct sl_err *err)
+{
+    if (!cloud_id_is_safe(key_id, TAILSCALE_ID_BYTES - 1, false))
+        return sl_err_set(err, SL_ERR_PERMANENT, "there is no id of a Tailscale key");
+    if (!start_keys(request, account, "DELETE", err))
+        return false;
+    cloud_request_plain(request, "/");
+    cloud_request_encoded(request, key_id);
+    return cloud_request_finish(request, err);
 }
 
 bool tailscale_get_token(const struct cloud_account *account, struct cloud_request *request, struct sl_err *err)
@@ -92,10 +128,9 @@ bool tailscale_get_token(const struct cloud_account *account, struct cloud_reque
     if (!cloud_request_start(request, &bare, "POST", err, "/api/v2/oauth/token"))
         return false;
     cloud_request_header(request, "Content-Type", SL_STR("application/x-www-form-urlencoded"));
-    sl_buf_append_cstr(&request->body, "grant_type=client_credentials&client_id=");
-    form_value(&request->body, account->oauth_client_id);
-    sl_buf_append_cstr(&request->body, "&client_secret=");
-    form_value(&request->body, account->oauth_client_secret);
+    cloud_body_form(request, "grant_type", SL_STR("client_credentials"));
+    cloud_body_form(request, "client_id", account->oauth_client_id);
+    cloud_body_form(request, "client_secret", account->oauth_client_secret);
     return cloud_request_finish(request, err);
 }
 
@@ -142,6 +177,34 @@ bool tailscale_read_device(const struct sl_http_response *response, struct tails
 {
     SL_JSON_AUTO *json = NULL;
     return sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL) && read_one(json, ret_device);
+}
+
+/* A shell reads the key in the server's user data: nothing but what keys are made of may stand in it. */
+static bool is_auth_key(struct sl_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char byte = text.ptr[i];
+        bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+                     byte == '-' || byte == '_';
+        if (!plain)
+            return false;
+    }
+    return text.len > 0 && text.len < sizeof(((struct tailscale_key *)0)->secret);
+}
+
+bool tailscale_read_key(const struct sl_http_response *response, struct tailscale_key *ret_key)
+{
+    SL_JSON_AUTO *json = NULL;
+    if (!sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL))
+        return false;
+    struct sl_str id = sl_json_str(json, "id");
+    struct sl_str secret = sl_json_str(json, "key");
+    if (!cloud_id_is_safe(id, TAILSCALE_ID_BYTES - 1, false) || !is_auth_key(secret))
+        return false;
+    *ret_key = (struct tailscale_key){0};
+    memcpy(ret_key->id, id.ptr, id.len);
+    memcpy(ret_key->secret, secret.ptr, secret.len);
+    return true;
 }
 
 bool tailscale_read_token(const struct sl_http_response *response, struct tailscale_token *ret_token)

@@ -1,4 +1,5 @@
-/* tailscale.h - the Tailscale API (api v2): devices of a tailnet, and tokens for OAuth clients.
+/* tailscale.h - the Tailscale API (api v2): devices of a tailnet, keys by which they join it, and tokens for OAuth
+ * clients.
  *
  * As in hetzner.h: request functions give false only for what can't be sent, reply functions for a body that isn't as
  * documented.
@@ -19,6 +20,12 @@ struct tailscale_device {
     bool external;    /* shared in from another tailnet: not ours to delete */
 };
 
+/* An auth key: whoever has it may join one machine to the tailnet, until it expires. */
+struct tailscale_key {
+    char id[TAILSCALE_ID_BYTES];
+    char secret[256]; /* told once; the caller wipes it */
+};
+
 struct tailscale_token {
     char text[512];
     int64_t expires_in_ms;
@@ -30,6 +37,12 @@ SL_MUST_CHECK bool tailscale_get_device(const struct cloud_account *account, str
                                         struct cloud_request *request, struct sl_err *err);
 SL_MUST_CHECK bool tailscale_delete_device(const struct cloud_account *account, struct sl_str device_id,
                                            struct cloud_request *request, struct sl_err *err);
+/* POST …/keys: one-off, ephemeral, preauthorized. `tags`: comma-separated; `description`: letters, digits, dashes and
+ * blanks, cut at 50. */
+SL_MUST_CHECK bool tailscale_create_key(const struct cloud_account *account, struct sl_str tags, int64_t expiry_s,
+                                        struct sl_str description, struct cloud_request *request, struct sl_err *err);
+SL_MUST_CHECK bool tailscale_delete_key(const struct cloud_account *account, struct sl_str key_id,
+                                        struct cloud_request *request, struct sl_err *err);
 /* OAuth client credentials for an access token. The account's token is not used. */
 SL_MUST_CHECK bool tailscale_get_token(const struct cloud_account *account, struct cloud_request *request,
                                        struct sl_err *err);
@@ -38,6 +51,7 @@ SL_MUST_CHECK bool tailscale_get_token(const struct cloud_account *account, stru
 SL_MUST_CHECK bool tailscale_read_found(const struct sl_http_response *response, struct sl_str hostname,
                                         bool *ret_found, struct tailscale_device *ret_device);
 SL_MUST_CHECK bool tailscale_read_device(const struct sl_http_response *response, struct tailscale_device *ret_device);
+SL_MUST_CHECK bool tailscale_read_key(const struct sl_http_response *response, struct tailscale_key *ret_key);
 SL_MUST_CHECK bool tailscale_read_token(const struct sl_http_response *response, struct tailscale_token *ret_token);
 
 #endif

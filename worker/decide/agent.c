@@ -83,16 +83,6 @@ THEN(provision_in_progress)
     plan_rejected(plan, ERROR_PROVISION_IN_PROGRESS, "another provision of the user is in progress");
 }
 
-WHEN(provision_backend_unavailable)
-{
-    return yes_if(!provision_backend_is_available(named_agent(facts, input)));
-}
-
-THEN(provision_backend_unavailable)
-{
-    provision_refuse_backend(plan, named_agent(facts, input));
-}
-
 WHEN(provision_misplaced)
 {
     const struct agent *agent = named_agent(facts, input);

@@ -14,10 +14,11 @@ static const struct job *reported_job(const struct facts *facts, const struct in
     return effect_own_job(facts, input->as.callback.job_id);
 }
 
-/* Ended, or settled, or told to end: the outcome is on its way. */
+/* No workflow's; or ended, settled, told to end: the outcome is on its way. */
 static bool takes_no_report(const struct job *job)
 {
-    return job->kind != JOB_PROVISION || !job_status_is_open(job->status) || job->settled || job->cancel_requested;
+    return job->kind != JOB_PROVISION || !sl_str_is(job->backend, "github-actions") ||
+           !job_status_is_open(job->status) || job->settled || job->cancel_requested;
 }
 
 WHEN(callback_job_unknown)

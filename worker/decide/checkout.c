@@ -76,16 +76,6 @@ THEN(checkout_agent_foreign)
     plan_rejected(plan, ERROR_FORBIDDEN, "the agent is another user's");
 }
 
-WHEN(checkout_backend_unavailable)
-{
-    return yes_if(!provision_backend_is_available(named_agent(facts, input)));
-}
-
-THEN(checkout_backend_unavailable)
-{
-    provision_refuse_backend(plan, named_agent(facts, input));
-}
-
 WHEN(checkout_provisioned)
 {
     enum agent_status status = named_agent(facts, input)->status;

@@ -31,7 +31,9 @@ THEN(stripe_of_nobody)
 
 WHEN(command_of_nobody)
 {
-    return yes_if(user_is_unknown(facts) && input_type_is_command(input->type));
+    /* Early access is for people whom nobody knows yet. */
+    return yes_if(user_is_unknown(facts) && input_type_is_command(input->type) &&
+                  input->type != INPUT_EARLY_ACCESS_JOIN);
 }
 
 THEN(command_of_nobody)

@@ -2,6 +2,7 @@
 #include "worker/decide/effects.h"
 
 #include "worker/decide/detail.h"
+#include "worker/decide/instance.h"
 
 const struct agent *effect_own_agent(const struct facts *facts, struct sl_uuid id)
 {
@@ -59,6 +60,7 @@ void effect_stop(struct plan *plan, const struct facts *facts, const struct agen
     struct agent *copy = plan_agent(plan, agent);
     struct sl_str target = plan_target(plan, "agent", agent->id);
     plan_move_agent(plan, facts, copy, AGENT_STOPPING, SL_STR_NONE);
+    copy->stopped_by = SL_STR_NONE;
     if (sl_str_empty(agent->server_id)) {
         plan_move_agent(plan, facts, copy, AGENT_PAUSED, SL_STR_NONE);
         plan_audit(plan, "agent_stopped", target, SL_STR_NONE);
@@ -94,31 +96,67 @@ void effect_cancel_job(struct plan *plan, const struct facts *facts, const struc
     plan_move_job(plan, copy, JOB_CANCELLED, error);
 }
 
+void effect_forget_link(struct plan *plan, const struct job *job)
+{
+    struct sl_str template_name = detail_text(plan->arena, job->args, "template");
+    if (job->kind != JOB_EMAIL || !sl_str_is(template_name, "invite"))
+        return;
+    const struct detail members[] = {{"template", template_name}, {"to", detail_text(plan->arena, job->args, "to")}};
+    plan_job(plan, job)->args = detail_object(plan->arena, members, SL_ARRAY_LEN(members));
+}
+
+/* The agent's youngest open start or stop but for `except`: what its state waits for. NULL: there is none. */
+static const struct job *awaited_job(const struct facts *facts, struct sl_uuid agent_id, const struct job *except)
+{
+    for (size_t i = facts->job_count; i > 0; i--) {
+        const struct job *job = &facts->jobs[i - 1];
+        if (job != except && (job->kind == JOB_START || job->kind == JOB_STOP) && job_status_is_open(job->status) &&
+            sl_uuid_equal(job->agent_id, agent_id))
+            return job;
+    }
+    return NULL;
+}
+
+bool effect_is_overtaken(const struct facts *facts, const struct job *job)
+{
+    bool runs = job->kind == JOB_START || job->kind == JOB_STOP;
+    return runs && awaited_job(facts, job->agent_id, NULL) != job;
+}
+
+/* Back to what the agent was before: waiting for the start or stop that this one was to follow, or `otherwise`. */
+static void step_back(struct plan *plan, const struct facts *facts, const struct agent *agent, const struct job *job,
+                      enum agent_status otherwise)
+{
+    const struct job *before = awaited_job(facts, agent->id, job);
+    enum agent_status status = otherwise;
+    if (before)
+        status = before->kind == JOB_START ? AGENT_STARTING : AGENT_STOPPING;
+    if (status != agent->status)
+        plan_move_agent(plan, facts, plan_agent(plan, agent), status, SL_STR_NONE);
+}
+
 void effect_cancel_start(struct plan *plan, const struct facts *facts, const struct job *job)
 {
     plan_move_job(plan, plan_job(plan, job), JOB_CANCELLED, SL_STR("cancelled"));
     const struct agent *agent = effect_own_agent(facts, job->agent_id);
-    if (!agent || agent->status != AGENT_STARTING)
+    if (!agent || agent->status != AGENT_STARTING || effect_is_overtaken(facts, job))
         return;
     if (effect_job_made_call(job))
         effect_stop(plan, facts, agent);
     else
-        plan_move_agent(plan, facts, plan_agent(plan, agent), AGENT_PAUSED, SL_STR_NONE);
+        step_back(plan, facts, agent, job, AGENT_PAUSED);
 }
 
 void effect_cancel_stop(struct plan *plan, const struct facts *facts, const struct job *job)
 {
     plan_move_job(plan, plan_job(plan, job), JOB_CANCELLED, SL_STR("cancelled"));
     const struct agent *agent = effect_own_agent(facts, job->agent_id);
-    if (!agent || agent->status != AGENT_STOPPING)
+    if (!agent || agent->status != AGENT_STOPPING || effect_is_overtaken(facts, job))
         return;
-    if (effect_job_made_call(job)) {
+    if (effect_job_made_call(job))
         effect_start(plan, facts, agent);
-        return;
-    }
-    /* A stop may have waited behind the start that it was to follow. */
-    bool starts = effect_open_job(facts, agent->id, JOB_START, job) != NULL;
-    plan_move_agent(plan, facts, plan_agent(plan, agent), starts ? AGENT_STARTING : AGENT_ACTIVE, SL_STR_NONE);
+    else
+        step_back(plan, facts, agent, job, AGENT_ACTIVE);
 }
 
 struct sl_str effect_removal_args(struct plan *plan, const struct agent *agent, const struct job *provision)
@@ -135,10 +173,31 @@ struct sl_str effect_removal_args(struct plan *plan, const struct agent *agent, 
     return detail_object(plan->arena, members, SL_ARRAY_LEN(members));
 }
 
+void effect_remove(struct plan *plan, const struct facts *facts, const struct agent *agent, enum job_kind kind,
+                   const struct job *provision)
+{
+    if (!instance_is_provisioners(agent)) {
+        (void)plan_job_new(plan, facts, agent, kind, effect_removal_args(plan, agent, provision));
+        return;
+    }
+    const struct detail members[] = {
+        {"app_name", agent->app_name},
+        {"subscription_id", instance_key(plan, agent)},
+    };
+    struct sl_str args = detail_object(plan->arena, members, SL_ARRAY_LEN(members));
+    (void)plan_job_new(plan, facts, agent, JOB_DEPROVISION, args);
+}
+
+const struct job *effect_open_rollback(const struct facts *facts, struct sl_uuid agent_id)
+{
+    const struct job *rollback = effect_open_job(facts, agent_id, JOB_ROLLBACK, NULL);
+    return rollback ? rollback : effect_open_job(facts, agent_id, JOB_DEPROVISION, NULL);
+}
+
 /* What becomes of an open job when its agent is to be destroyed; true if it may have left something in a cloud. */
 static bool end_for_destroy(struct plan *plan, const struct facts *facts, const struct job *job)
 {
-    if (job->kind == JOB_ROLLBACK || job->kind == JOB_DESTROY)
+    if (job->kind == JOB_ROLLBACK || job->kind == JOB_DESTROY || job->kind == JOB_DEPROVISION)
         return true;
     if (!job->settled && !job->cancel_requested)
         effect_cancel_job(plan, facts, job, SL_STR("the agent is destroyed"));
@@ -146,11 +205,17 @@ static bool end_for_destroy(struct plan *plan, const struct facts *facts, const 
     return effect_job_made_call(job) || job->status == JOB_RUNNING || job->generation > 0;
 }
 
+/* An agent that failed with nothing on its books may still have a server that nobody reported. */
+static bool has_remains(const struct agent *agent)
+{
+    return !sl_str_empty(agent->server_id) || !sl_str_empty(agent->tailscale_device_id) ||
+           !sl_str_empty(agent->app_name) || agent->status == AGENT_FAILED || !sl_str_empty(agent->status_reason) ||
+           (instance_is_provisioners(agent) && instance_has_app(agent));
+}
+
 void effect_destroy(struct plan *plan, const struct facts *facts, const struct agent *agent)
 {
-    /* An agent that failed with nothing on its books may still have a server that nobody reported. */
-    bool may_exist = !sl_str_empty(agent->server_id) || !sl_str_empty(agent->tailscale_device_id) ||
-                     agent->status == AGENT_FAILED || !sl_str_empty(agent->status_reason);
+    bool may_exist = has_remains(agent);
     const struct job *provision = NULL;
     for (size_t i = 0; i < facts->job_count; i++) {
         const struct job *job = &facts->jobs[i];
@@ -168,8 +233,11 @@ void effect_destroy(struct plan *plan, const struct facts *facts, const struct a
     struct agent *copy = plan_agent(plan, agent);
     struct sl_str target = plan_target(plan, "agent", agent->id);
     plan_move_agent(plan, facts, copy, AGENT_DESTROYING, SL_STR_NONE);
+    copy->stopped_by = SL_STR_NONE;
     if (may_exist) {
-        (void)plan_job_new(plan, facts, copy, JOB_DESTROY, effect_removal_args(plan, agent, provision));
+        /* Of an app there is one removal at a time: nothing can be made while it is open. */
+        if (!effect_open_job(facts, agent->id, JOB_DEPROVISION, NULL))
+            effect_remove(plan, facts, copy, JOB_DESTROY, provision);
         plan_audit(plan, "agent_destroy_queued", target, SL_STR_NONE);
         return;
     }

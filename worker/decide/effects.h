@@ -28,9 +28,12 @@ void effect_start(struct plan *plan, const struct facts *facts, const struct age
 void effect_stop(struct plan *plan, const struct facts *facts, const struct agent *agent);
 
 /* From any state but destroyed. Ends what is open for the agent, but lets rollbacks be (they know which run to
- * stop). Then a job, or destroyed at once when nothing can exist in a cloud. One that is being destroyed already
- * only loses what is queued behind. */
+ * stop). Then a job, or destroyed at once when nothing can exist in a cloud; a deprovision that is open already serves
+ * for it. One that is being destroyed already only loses what is queued behind. */
 void effect_destroy(struct plan *plan, const struct facts *facts, const struct agent *agent);
+
+/* A younger start or stop of its agent is open: what the agent waits for is that one. Of other kinds: never. */
+bool effect_is_overtaken(const struct facts *facts, const struct job *job);
 
 /* A start or stop job is cancelled. The agent is as before if no cloud was called; else the opposite is queued,
  * because nobody knows how far it came. An agent that waits for another job by now is left alone. */
@@ -41,7 +44,16 @@ void effect_cancel_stop(struct plan *plan, const struct facts *facts, const stru
 void effect_cancel_job(struct plan *plan, const struct facts *facts, const struct job *job, struct sl_str error);
 /* Those that are armed of: heartbeat_missed (since the claim), provision_timeout (since the dispatch or claim). */
 void effect_cancel_timers(struct plan *plan, const struct facts *facts, const struct job *job);
+/* An invitation's token is for its e-mail alone: its job, sent or cancelled, keeps the template and the address. */
+void effect_forget_link(struct plan *plan, const struct job *job);
 struct sl_str effect_subject(struct plan *plan, const struct job *job); /* of its timers: the job's id as text */
+
+/* Queues what removes the agent's remains: a `deprovision` at the provisioner, elsewhere a job of `kind` (destroy or
+ * rollback). `provision` as below. */
+void effect_remove(struct plan *plan, const struct facts *facts, const struct agent *agent, enum job_kind kind,
+                   const struct job *provision);
+/* An open rollback, or deprovision, of the agent. NULL: none. */
+const struct job *effect_open_rollback(const struct facts *facts, struct sl_uuid agent_id);
 
 /* Args of a job that removes what may exist: {"server_id","tailscale_device_id","provision_job_id","run_id"}, those
  * known. `provision` is the job whose run may still be working; NULL: none. */

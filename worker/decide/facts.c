@@ -64,6 +64,29 @@ const struct timer *facts_timer(const struct facts *facts, struct sl_uuid id)
     return find_timer(facts, id);
 }
 
+static struct usage *find_usage(const struct facts *facts, int32_t day, struct sl_str metric)
+{
+    for (size_t i = 0; i < facts->usage_count; i++) {
+        if (facts->usages[i].day == day && sl_str_equal(facts->usages[i].metric, metric))
+            return &facts->usages[i];
+    }
+    return NULL;
+}
+
+const struct usage *facts_usage(const struct facts *facts, int32_t day, struct sl_str metric)
+{
+    return find_usage(facts, day, metric);
+}
+
+const struct offer *policy_offer(const struct policy *policy, struct sl_str name)
+{
+    for (size_t i = 0; i < policy->offer_count; i++) {
+        if (sl_str_equal(policy->offers[i].name, name))
+            return &policy->offers[i];
+    }
+    return sl_str_equal(policy->free_offer.name, name) ? &policy->free_offer : NULL;
+}
+
 const struct offer *policy_offer_of_price(const struct policy *policy, struct sl_str price_id)
 {
     for (size_t i = 0; i < policy->offer_count && !sl_str_empty(price_id); i++) {
@@ -142,6 +165,18 @@ static void apply_timer(struct facts *facts, const struct timer *version, struct
     row->changed = true;
 }
 
+static void apply_usage(struct facts *facts, const struct usage *version, struct sl_arena *arena)
+{
+    struct usage *row = find_usage(facts, version->day, version->metric);
+    if (!row) {
+        if (facts->usage_count == facts->usage_cap)
+            facts->usages = grown(arena, facts->usages, facts->usage_count, &facts->usage_cap, sizeof(*facts->usages));
+        row = &facts->usages[facts->usage_count++];
+    }
+    *row = *version;
+    row->changed = true;
+}
+
 void facts_apply(struct facts *facts, const struct plan *plan, struct sl_arena *arena)
 {
     if (plan->user_changed) {
@@ -156,6 +191,9 @@ void facts_apply(struct facts *facts, const struct plan *plan, struct sl_arena *
         apply_job(facts, &plan->jobs[i], arena);
     for (size_t i = 0; i < plan->timer_count; i++)
         apply_timer(facts, &plan->timers[i], arena);
+    for (size_t i = 0; i < plan->usage_count; i++)
+        apply_usage(facts, &plan->usages[i], arena);
+    commons_apply(facts->commons, &plan->commons, arena);
 }
 
 static bool is_under_way(const struct job *job)
@@ -185,7 +223,7 @@ static void check_job(const struct facts *facts, size_t index)
 
 void facts_check(const struct facts *facts)
 {
-    SL_ASSERT(facts->policy);
+    SL_ASSERT(facts->policy && facts->commons);
     for (size_t i = 0; i < facts->subscription_count; i++) {
         SL_ASSERT(!sl_str_empty(facts->subscriptions[i].id) && !sl_str_empty(facts->subscriptions[i].status));
         for (size_t j = 0; j < i; j++)

@@ -64,9 +64,20 @@ bool job_status_is_open(enum job_status status); /* queued, running, waiting */
  * a batch; and `exists`: a row of Postgres (false: made in this batch). */
 struct user {
     struct sl_str id, email, plan, stripe_customer_id;
+    /* users.pending_checkout: the checkout that is to bring a workspace plan. */
+    struct sl_uuid pending_job_id;    /* that opens, or opened, its session; nil: nothing is pending */
+    struct sl_str pending_session_id; /* empty: Stripe has not answered yet */
+    struct sl_str pending_plan;
+    struct sl_str pending_workspace_name;      /* empty: none was given */
+    const struct sl_str *pending_workflow_ids; /* to be shared with the workspace */
+    size_t pending_workflow_count;
+    struct sl_str last_error; /* of billing, as a user understands it; empty: none */
+    int64_t last_error_at_ms;
+    bool onboarding_complete;
     int64_t email_created_s;
     int64_t invoice_created_s;
     int invoice_rank;
+    int64_t billing_created_s; /* of the newest checkout or payment event applied to the workspace's billing */
     bool changed;
 };
 
@@ -89,6 +100,10 @@ struct agent {
     enum agent_status status;
     struct sl_str status_reason; /* why it failed last; kept until it is active or destroyed */
     struct sl_str server_id, server_ip, tailscale_device_id, tailscale_ip, app_name, frontend_url, backend_url;
+    int memory_limit_mb; /* 0: not set */
+    double cpu_limit;
+    struct sl_str subscription_id; /* whose instance it is; empty: nobody's */
+    struct sl_str stopped_by;      /* the subscription, or user, whose failed payment stopped it; empty: none did */
     bool exists, changed;
 };
 
@@ -107,8 +122,10 @@ struct job {
     struct sl_str dispatched_run_id; /* of the run that GitHub said it would start; a hint, no claim */
     struct sl_str error;
     struct sl_str cause_event_id, cause_source, rule;
-    int64_t seq; /* 0 for a job made or requeued in this batch: later than all others, in array order;
-                    in a plan, JOB_SEQ_REQUEUE sends it there */
+    struct sl_str answer_type; /* ce_type of the command that is answered when the job ends; empty: none waits */
+    struct sl_str reply_to;    /* where that command's request waits; may be empty */
+    int64_t seq;               /* 0 for a job made or requeued in this batch: later than all others, in array order;
+                                  in a plan, JOB_SEQ_REQUEUE sends it there */
     int64_t fence;
     int generation;
     int priority;
@@ -135,22 +152,43 @@ struct offer {
     int max_agents, max_messages_per_day, memory_mb;
     double cpu;
     bool on_subscribe_provision;
+    int max_members, max_runs; /* of a workspace; -1: unlimited */
+    bool is_workspace;         /* solo, workspace: a tier of workspaces rather than of agents */
 };
 
 /* [policy] and the plans: the part of the configuration that rules may know. Immutable while a batch lasts. */
 enum on_payment_failed { ON_PAYMENT_FAILED_STOP = 0, ON_PAYMENT_FAILED_KEEP };
 enum on_subscription_deleted { ON_SUBSCRIPTION_DELETED_DESTROY = 0, ON_SUBSCRIPTION_DELETED_KEEP };
 struct policy {
-    bool free_tier, checkout_provisions;
+    bool free_tier, checkout_provisions, resume_on_payment;
+    bool unknown_customer_create; /* the account of an unknown customer is made from the customer, under its id */
     enum on_payment_failed on_payment_failed;
     enum on_subscription_deleted on_subscription_deleted;
     int64_t heartbeat_ms, provision_timeout_ms;
-    int heartbeats_missed_max;    /* 3 */
+    int heartbeats_missed_max; /* 3 */
+    int64_t grace_ms;          /* from the failed payment to the end of instances */
+    int64_t grace_warning_ms;  /* before that end; a grace that is shorter warns at six sevenths of it */
+    int64_t stale_run_ms, invite_expiry_ms;
+    int64_t answer_timeout_ms;    /* of a job that a command waits for */
+    struct sl_str admin_email;    /* empty: nobody is told */
+    struct sl_str app_url;        /* of the web application, without a slash at its end; empty: not configured */
     struct sl_str default_region; /* us-east */
     const struct offer *offers;
     size_t offer_count;
     struct offer free_offer; /* for a price that nobody named */
 };
+
+/* What a user used on one UTC day. */
+struct usage {
+    struct sl_str user_id;
+    int32_t day; /* since 1970-01-01 */
+    struct sl_str metric;
+    int64_t count;
+    int64_t told_at_ms; /* when the user was told that the limit is reached; 0: not yet */
+    bool exists, changed;
+};
+
+struct commons; /* decide/commons.h */
 
 struct facts {
     struct user user; /* id empty: the user is unknown */
@@ -162,6 +200,9 @@ struct facts {
     size_t job_count, job_cap;
     struct timer *timers; /* the user's armed ones, and those that events of the batch name */
     size_t timer_count, timer_cap;
+    struct usage *usages; /* of the days on which usage.record events of the batch were received */
+    size_t usage_count, usage_cap;
+    struct commons *commons; /* the whole batch's: what an event of one user changes, the next one's sees. Never NULL */
     const struct policy *policy;
 };
 
@@ -170,6 +211,9 @@ const struct agent *facts_agent(const struct facts *facts, struct sl_uuid id);
 const struct job *facts_job(const struct facts *facts, struct sl_uuid id);
 const struct subscription *facts_subscription(const struct facts *facts, struct sl_str id);
 const struct timer *facts_timer(const struct facts *facts, struct sl_uuid id);
+const struct usage *facts_usage(const struct facts *facts, int32_t day, struct sl_str metric);
+/* By its name; NULL when no [plan NAME] is configured. */
+const struct offer *policy_offer(const struct policy *policy, struct sl_str name);
 /* Never NULL: the free offer for a price that nobody named. */
 const struct offer *policy_offer_of_price(const struct policy *policy, struct sl_str price_id);
 

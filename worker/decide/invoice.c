@@ -1,5 +1,5 @@
-/* invoice.c - invoice.*: a failed payment stops what runs and keeps its data; a paid one only takes its place in
- * the order.
+/* invoice.c - invoice.*: a failed payment stops what runs, keeps its data and begins a grace period; a paid one ends
+ * it, and brings back what the failure took, as far as the policy says.
  *
  * The order is kept on the subscription, or on the user where the invoice names none: a failure older than a
  * payment applied before changes nothing, and within one second a payment (2) outranks a failure (1). An invoice
@@ -7,13 +7,15 @@
  */
 #include "worker/decide/detail.h"
 #include "worker/decide/effects.h"
+#include "worker/decide/email.h"
 #include "worker/decide/families.h"
-
-enum rank { RANK_FAILED = 1, RANK_PAID };
+#include "worker/decide/grace.h"
+#include "worker/decide/instance.h"
+#include "worker/decide/workspace_effects.h"
 
 static int rank_of(enum input_type type)
 {
-    return type == INPUT_STRIPE_INVOICE_PAID ? RANK_PAID : RANK_FAILED;
+    return type == INPUT_STRIPE_INVOICE_PAID ? INVOICE_PAID : INVOICE_FAILED;
 }
 
 static const struct subscription *held_subscription(const struct facts *facts, const struct input *input)
@@ -78,21 +80,90 @@ static void take_place(const struct facts *facts, const struct input *input, str
     version->invoice_rank = rank_of(input->type);
 }
 
-THEN(invoice_paid)
+static struct sl_str subject_of(const struct facts *facts, const struct input *input)
+{
+    return grace_subject(facts, input->as.invoice.subscription_id);
+}
+
+/* Stopped by the failure of what is paid now, and by nothing since. */
+static bool waits_for(const struct facts *facts, const struct agent *agent, struct sl_str subject)
+{
+    bool is_stopped = agent->status == AGENT_PAUSED || agent->status == AGENT_STOPPING;
+    return is_stopped && sl_str_equal(agent->user_id, facts->user.id) && sl_str_equal(agent->stopped_by, subject);
+}
+
+static void resume(const struct facts *facts, const struct input *input, struct plan *plan)
+{
+    if (!facts->policy->resume_on_payment)
+        return;
+    for (size_t i = 0; i < facts->agent_count; i++) {
+        if (waits_for(facts, &facts->agents[i], subject_of(facts, input)))
+            effect_start(plan, facts, &facts->agents[i]);
+    }
+}
+
+static void settle(const struct facts *facts, const struct input *input, struct plan *plan)
 {
     take_place(facts, input, plan);
+    grace_end(plan, facts, subject_of(facts, input));
+}
+
+WHEN(invoice_returns_instance)
+{
+    const struct subscription *held = held_subscription(facts, input);
+    if (!held)
+        return MATCH_NO;
+    struct subscription version = *held;
+    version.invoice_rank = INVOICE_PAID;
+    return yes_if(instance_may_return(facts, &version));
+}
+
+THEN(invoice_returns_instance)
+{
+    settle(facts, input, plan);
+    instance_provide(plan, facts, plan_subscription(plan, facts, input->as.invoice.subscription_id));
+    resume(facts, input, plan);
+    plan_applied(plan, "the payment is noted; the subscription's instance is provisioned anew");
+}
+
+WHEN(invoice_resumes)
+{
+    const struct subscription *held = held_subscription(facts, input);
+    bool has_ended = held && sl_str_is(held->status, "canceled");
+    bool waits = false;
+    for (size_t i = 0; i < facts->agent_count; i++)
+        waits = waits || waits_for(facts, &facts->agents[i], subject_of(facts, input));
+    return yes_if(facts->policy->resume_on_payment && !has_ended && waits);
+}
+
+THEN(invoice_resumes)
+{
+    settle(facts, input, plan);
+    resume(facts, input, plan);
+    plan_applied(plan, "the payment is noted; what its failure had stopped is started");
+}
+
+THEN(invoice_paid)
+{
+    settle(facts, input, plan);
     plan_applied(plan, "the payment is noted");
 }
 
 static void note_failure(const struct facts *facts, const struct input *input, struct plan *plan)
 {
+    const struct input_invoice *invoice = &input->as.invoice;
+    int64_t ends_at_ms = grace_begin(plan, facts, subject_of(facts, input));
     take_place(facts, input, plan);
-    const struct detail members[] = {
-        {"invoice", input->as.invoice.id},
-        {"subscription", input->as.invoice.subscription_id},
-    };
+    const struct detail members[] = {{"invoice", invoice->id}, {"subscription", invoice->subscription_id}};
     plan_audit(plan, "payment_failed", plan_target_named(plan, "user", facts->user.id),
                detail_object(plan->arena, members, SL_ARRAY_LEN(members)));
+    workspace_payment_failed(plan, facts,
+                             SL_STR("Your payment could not be completed. Please check your payment method."));
+    const struct detail variables[] = {
+        {"invoice_url", invoice->hosted_url},
+        {"ends_at", detail_time(plan->arena, ends_at_ms / 1000)},
+    };
+    effect_email(plan, facts, "payment_failed", email_of_user(facts, input), variables, SL_ARRAY_LEN(variables));
 }
 
 WHEN(invoice_failure_keeps)
@@ -113,9 +184,11 @@ THEN(invoice_failed_stops)
     for (size_t i = 0; i < facts->agent_count; i++) {
         const struct agent *agent = &facts->agents[i];
         bool runs = agent->status == AGENT_ACTIVE || agent->status == AGENT_STARTING;
+        if (!runs || !sl_str_equal(agent->user_id, facts->user.id))
+            continue;
         /* The stop of one that is starting waits for the start: jobs of an agent run in order. */
-        if (runs && sl_str_equal(agent->user_id, facts->user.id))
-            effect_stop(plan, facts, agent);
+        effect_stop(plan, facts, agent);
+        plan_agent(plan, agent)->stopped_by = subject_of(facts, input);
     }
     plan_applied(plan, "the payment failed; every running agent is stopped, its data kept");
 }

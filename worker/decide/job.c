@@ -7,6 +7,7 @@
  */
 #include "worker/decide/detail.h"
 #include "worker/decide/effects.h"
+#include "worker/decide/email.h"
 #include "worker/decide/families.h"
 #include "worker/decide/provision.h"
 
@@ -43,7 +44,8 @@ THEN(job_stale)
 WHEN(dispatch_stale)
 {
     const struct job *job = reported_job(facts, input);
-    return yes_if(job->kind != JOB_PROVISION || job->status != JOB_WAITING || input->as.job.fence < job->fence);
+    return yes_if(job->kind != JOB_PROVISION || !sl_str_is(job->backend, "github-actions") ||
+                  job->status != JOB_WAITING || input->as.job.fence < job->fence);
 }
 
 /* The run is noted, but has no claim yet: a dispatch whose answer was lost may have started another. */
@@ -86,14 +88,20 @@ WHEN(job_is_rollback)
     return is_kind(facts, input, JOB_ROLLBACK);
 }
 
-/* Ends the job, and gives the plan's copy of its agent if that is in `status`. */
+WHEN(job_is_deprovision)
+{
+    return is_kind(facts, input, JOB_DEPROVISION);
+}
+
+/* Ends the job, and gives the plan's copy of its agent if that is in `status` and waits for no younger one. */
 static struct agent *end_job(const struct facts *facts, const struct input *input, struct plan *plan,
                              enum job_status ending, struct sl_str error, enum agent_status status)
 {
     const struct job *job = reported_job(facts, input);
     plan_move_job(plan, plan_job(plan, job), ending, error);
     const struct agent *agent = effect_own_agent(facts, job->agent_id);
-    return agent && agent->status == status ? plan_agent(plan, agent) : NULL;
+    bool waits = agent && agent->status == status && !effect_is_overtaken(facts, job);
+    return waits ? plan_agent(plan, agent) : NULL;
 }
 
 static void audit_agent(struct plan *plan, const char *action, const struct agent *agent)
@@ -103,8 +111,11 @@ static void audit_agent(struct plan *plan, const char *action, const struct agen
                detail_object(plan->arena, members, SL_ARRAY_LEN(members)));
 }
 
-static void forget_server(struct agent *agent)
+static void forget_remains(struct agent *agent)
 {
+    agent->app_name = SL_STR_NONE;
+    agent->frontend_url = SL_STR_NONE;
+    agent->backend_url = SL_STR_NONE;
     agent->server_id = SL_STR_NONE;
     agent->server_ip = SL_STR_NONE;
     agent->tailscale_device_id = SL_STR_NONE;
@@ -142,7 +153,7 @@ THEN(destroy_succeeded)
     struct agent *agent = end_job(facts, input, plan, JOB_SUCCEEDED, SL_STR_NONE, AGENT_DESTROYING);
     if (agent) {
         plan_move_agent(plan, facts, agent, AGENT_DESTROYED, SL_STR_NONE);
-        forget_server(agent);
+        forget_remains(agent);
         audit_agent(plan, "agent_destroyed", agent);
         provision_go_on(plan, facts, agent);
     }
@@ -160,16 +171,27 @@ THEN(rollback_succeeded)
                            agent->status == AGENT_DESTROYING);
     if (waits) {
         struct agent *version = plan_agent(plan, agent);
-        forget_server(version);
+        forget_remains(version);
         audit_agent(plan, "agent_rolled_back", version);
         provision_go_on(plan, facts, version);
     }
     plan_applied(plan, "what the provision left is removed");
 }
 
+/* One job for both: what was to be destroyed is, and what a provision left is gone. */
+THEN(deprovision_succeeded)
+{
+    const struct agent *agent = effect_own_agent(facts, reported_job(facts, input)->agent_id);
+    if (agent && agent->status == AGENT_DESTROYING)
+        then_destroy_succeeded(facts, input, plan);
+    else
+        then_rollback_succeeded(facts, input, plan);
+}
+
 THEN(other_succeeded)
 {
     (void)end_job(facts, input, plan, JOB_SUCCEEDED, SL_STR_NONE, AGENT_NONE);
+    effect_forget_link(plan, reported_job(facts, input));
     plan_applied(plan, "the job is done");
 }
 
@@ -199,7 +221,7 @@ static void fail_removal(const struct facts *facts, const struct input *input, s
     plan_move_job(plan, plan_job(plan, job), ending, reason);
     const struct agent *agent = effect_own_agent(facts, job->agent_id);
     bool waits = agent && (agent->status == AGENT_FAILED || agent->status == AGENT_PROVISIONING ||
-                           (agent->status == AGENT_DESTROYING && job->kind == JOB_DESTROY));
+                           (agent->status == AGENT_DESTROYING && job->kind != JOB_ROLLBACK));
     if (!waits)
         return;
     struct agent *version = plan_agent(plan, agent);
@@ -211,9 +233,23 @@ static void fail_removal(const struct facts *facts, const struct input *input, s
     provision_give_up(plan, facts, agent);
 }
 
+static void alert_admin(const struct facts *facts, const struct input *input, struct plan *plan)
+{
+    const struct job *job = reported_job(facts, input);
+    char agent_id[SL_UUID_TEXT_BYTES];
+    sl_uuid_format(job->agent_id, agent_id);
+    const struct detail members[] = {
+        {"user_id", facts->user.id},           {"agent_id", sl_str_of(agent_id)},
+        {"job_id", effect_subject(plan, job)}, {"kind", sl_str_of(job_kind_name(job->kind))},
+        {"cause", reason_of(input)},
+    };
+    effect_email(plan, facts, "admin_alert", facts->policy->admin_email, members, SL_ARRAY_LEN(members));
+}
+
 THEN(provision_failed)
 {
     provision_fail(plan, facts, reported_job(facts, input), SL_STR_NONE, reason_of(input), NULL);
+    alert_admin(facts, input, plan);
     plan->dead_letter_cause = OUT_OF_ATTEMPTS;
     plan_applied(plan, "the provision failed; what it left is removed");
 }
@@ -244,6 +280,13 @@ THEN(rollback_failed)
     fail_removal(facts, input, plan, JOB_FAILED, "agent_rollback_failed");
     plan->dead_letter_cause = OUT_OF_ATTEMPTS;
     plan_applied(plan, "what the provision left could not be removed");
+}
+
+THEN(deprovision_failed)
+{
+    fail_removal(facts, input, plan, JOB_FAILED, "agent_deprovision_failed");
+    plan->dead_letter_cause = OUT_OF_ATTEMPTS;
+    plan_applied(plan, "the agent's app could not be removed");
 }
 
 THEN(other_failed)
@@ -283,8 +326,15 @@ THEN(rollback_cancelled)
     plan_applied(plan, "the rollback was called off");
 }
 
+THEN(deprovision_cancelled)
+{
+    fail_removal(facts, input, plan, JOB_CANCELLED, "agent_deprovision_failed");
+    plan_applied(plan, "the removal of the agent's app was called off");
+}
+
 THEN(other_cancelled)
 {
     (void)end_job(facts, input, plan, JOB_CANCELLED, SL_STR("cancelled"), AGENT_NONE);
+    effect_forget_link(plan, reported_job(facts, input));
     plan_applied(plan, "the job is cancelled");
 }

@@ -2,11 +2,12 @@
  *
  * A retry puts a failed job at the end of the order again and its agent back into the state of the job's kind; it
  * is refused where anything has happened to the agent since that makes it nonsense. A provision that a command
- * asked for passes the gate again; one that a checkout paid for doesn't. A cancelled job leaves its agent as it was
- * before, or undoes what was begun. Removals can't be cancelled: something may be left.
+ * asked for passes the gate again; one that a checkout or a subscription paid for doesn't. A cancelled job leaves its
+ * agent as it was before, or undoes what was begun. Removals can't be cancelled: something may be left.
  */
 #include "worker/decide/effects.h"
 #include "worker/decide/families.h"
+#include "worker/decide/instance.h"
 #include "worker/decide/provision.h"
 
 static const struct job *named_job(const struct facts *facts, const struct input *input)
@@ -54,20 +55,21 @@ THEN(retry_not_failed)
 }
 
 /* Where a retry takes a failed agent; failed itself: it stays so. NONE: the kind is of no agent. */
-static enum agent_status status_of_kind(enum job_kind kind)
+static enum agent_status status_of_job(const struct job *job)
 {
     static const enum agent_status STATUSES[JOB_KIND_COUNT] = {
         [JOB_PROVISION] = AGENT_PROVISIONING, [JOB_START] = AGENT_STARTING,  [JOB_STOP] = AGENT_STOPPING,
-        [JOB_DESTROY] = AGENT_DESTROYING,     [JOB_ROLLBACK] = AGENT_FAILED,
+        [JOB_DESTROY] = AGENT_DESTROYING,     [JOB_ROLLBACK] = AGENT_FAILED, [JOB_DEPROVISION] = AGENT_DESTROYING,
     };
-    return STATUSES[kind];
+    return provision_is_rollback(job) ? AGENT_FAILED : STATUSES[job->kind];
 }
 
 static bool has_open_job_but_rollback(const struct facts *facts, struct sl_uuid agent_id)
 {
     for (size_t i = 0; i < facts->job_count; i++) {
         const struct job *job = &facts->jobs[i];
-        if (job->kind != JOB_ROLLBACK && job_status_is_open(job->status) && sl_uuid_equal(job->agent_id, agent_id))
+        bool removes = job->kind == JOB_ROLLBACK || job->kind == JOB_DEPROVISION;
+        if (!removes && job_status_is_open(job->status) && sl_uuid_equal(job->agent_id, agent_id))
             return true;
     }
     return false;
@@ -76,17 +78,19 @@ static bool has_open_job_but_rollback(const struct facts *facts, struct sl_uuid 
 WHEN(retry_misplaced)
 {
     const struct job *job = named_job(facts, input);
-    if (status_of_kind(job->kind) == AGENT_NONE)
-        return MATCH_NO;
     const struct agent *agent = effect_own_agent(facts, job->agent_id);
+    if (job->kind == JOB_UPDATE_LIMITS)
+        return yes_if(!agent || !instance_has_app(agent));
+    if (status_of_job(job) == AGENT_NONE)
+        return MATCH_NO;
     if (!agent || agent->status != AGENT_FAILED || has_open_job_but_rollback(facts, agent->id))
         return MATCH_YES;
-    bool rolls_back = effect_open_job(facts, agent->id, JOB_ROLLBACK, NULL) != NULL;
+    bool rolls_back = effect_open_rollback(facts, agent->id) != NULL;
     if (job->kind == JOB_PROVISION)
         return yes_if(provision_is_blocked_by_leftovers(facts, agent));
     if (job->kind == JOB_START || job->kind == JOB_STOP)
         return yes_if(rolls_back || sl_str_empty(agent->server_id));
-    return yes_if(rolls_back && job->kind == JOB_ROLLBACK);
+    return yes_if(rolls_back && (job->kind == JOB_ROLLBACK || job->kind == JOB_DEPROVISION));
 }
 
 THEN(retry_misplaced)
@@ -98,7 +102,7 @@ THEN(retry_misplaced)
 /* A provision that a command asked for. */
 static bool is_gated(const struct job *job)
 {
-    return job->kind == JOB_PROVISION && !sl_str_starts_with(job->rule, SL_STR("checkout."));
+    return job->kind == JOB_PROVISION && sl_str_starts_with(job->rule, SL_STR("agent."));
 }
 
 WHEN(retry_unpaid)
@@ -117,13 +121,24 @@ WHEN(retry_over_limit)
     return yes_if(is_gated(job) && provision_limit_is_reached(facts, facts_agent(facts, job->agent_id)));
 }
 
+/* What was to be told to the provisioner may be of yesterday's plan. */
+static void renew_args(const struct facts *facts, struct plan *plan, struct job *copy)
+{
+    const struct agent *agent = effect_own_agent(facts, copy->agent_id);
+    if (copy->kind == JOB_PROVISION)
+        provision_renew(plan, facts, copy);
+    else if (copy->kind == JOB_UPDATE_LIMITS && agent)
+        copy->args = instance_update_args(plan, agent, instance_offer(facts, agent, NULL));
+}
+
 THEN(retry)
 {
     const struct job *job = named_job(facts, input);
     struct job *copy = plan_job(plan, job);
     plan_job_requeue(plan, copy);
     copy->generation++;
-    enum agent_status status = status_of_kind(job->kind);
+    renew_args(facts, plan, copy);
+    enum agent_status status = status_of_job(job);
     if (status != AGENT_NONE && status != AGENT_FAILED) {
         struct agent *agent = plan_agent(plan, facts_agent(facts, job->agent_id));
         plan_move_agent(plan, facts, agent, status, agent->status_reason);
@@ -192,5 +207,6 @@ THEN(cancel)
         effect_cancel_stop(plan, facts, job);
     else
         effect_cancel_job(plan, facts, job, SL_STR("cancelled"));
+    effect_forget_link(plan, job);
     plan_applied(plan, "the job is cancelled");
 }

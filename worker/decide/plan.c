@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define TIMERS_OF_JOB_MAX 2 /* heartbeat_missed, provision_timeout */
+#define TIMERS_BESIDE_MAX 4 /* grace_ending, grace_expired */
+#define JOBS_BESIDE_MAX   8
 
 /* 0 stop and delete, 1 create and start, 2 the rest: the lower goes first when a cloud is short of requests. */
 static const int PRIORITIES[JOB_KIND_COUNT] = {
@@ -22,13 +24,13 @@ struct plan *plan_create(struct sl_arena *arena, const struct facts *facts, cons
     struct plan *plan = sl_arena_alloc(arena, 1, sizeof(*plan));
     plan->arena = arena;
     plan->input = input;
-    /* The widest rules touch every agent and every open job once, and add at most one job for each agent and two
-     * more. */
+    /* The widest rules touch every agent and every open job once, and add at most one job for each agent and some
+     * more (a rollback, e-mails, a call to Stripe). */
     plan->subscription_cap = facts->subscription_count + 1;
     plan->agent_cap = facts->agent_count + 1;
-    plan->job_cap = facts->job_count + facts->agent_count + 2;
-    plan->timer_cap = TIMERS_OF_JOB_MAX * (facts->job_count + 1);
-    plan->audit_cap = facts->agent_count + facts->job_count + 4;
+    plan->job_cap = facts->job_count + facts->agent_count + JOBS_BESIDE_MAX;
+    plan->timer_cap = TIMERS_OF_JOB_MAX * (facts->job_count + 1) + facts->timer_count + TIMERS_BESIDE_MAX;
+    plan->usage_cap = facts->usage_count + 1;
     return plan;
 }
 
@@ -62,6 +64,56 @@ void plan_ignored(struct plan *plan, const char *message)
      (plan)->noun##s = (plan)->noun##s ? (plan)->noun##s                                                               \
                                        : sl_arena_alloc((plan)->arena, (plan)->noun##_cap, sizeof(*(plan)->noun##s)),  \
      &(plan)->noun##s[(plan)->noun##_count++])
+
+/* The same for an array that grows, whose elements nobody holds on to. */
+#define NEXT_GROWN(plan, noun)                                                                                         \
+    ((plan)->noun##s = (plan)->noun##_count < (plan)->noun##_cap                                                       \
+                           ? (plan)->noun##s                                                                           \
+                           : grown((plan)->arena, (plan)->noun##s, (plan)->noun##_count, &(plan)->noun##_cap,          \
+                                   sizeof(*(plan)->noun##s)),                                                          \
+     &(plan)->noun##s[(plan)->noun##_count++])
+
+static void *grown(struct sl_arena *arena, const void *array, size_t count, size_t *cap, size_t bytes)
+{
+    size_t cap_new = *cap ? *cap * 2 : 4;
+    void *copy = sl_arena_alloc(arena, cap_new, bytes);
+    if (count)
+        memcpy(copy, array, count * bytes);
+    *cap = cap_new;
+    return copy;
+}
+
+void plan_answered_by(struct plan *plan, struct job *job, const char *message)
+{
+    job->answer_type = plan->input->ce_type;
+    job->reply_to = plan->input->reply_to;
+    plan->answers_later = true;
+    plan_applied(plan, message);
+}
+
+void plan_answer(struct plan *plan, const struct job *job, enum outcome outcome, enum error_code error,
+                 const char *message, struct sl_str data)
+{
+    SL_ASSERT(!plan->has_answer);
+    if (sl_str_empty(job->answer_type))
+        return;
+    plan->has_answer = true;
+    plan->answer = (struct answer){
+        .source = job->cause_source,
+        .event_id = job->cause_event_id,
+        .ce_type = job->answer_type,
+        .reply_to = job->reply_to,
+        .outcome = outcome,
+        .error = error,
+        .message = sl_str_of(message),
+        .data = data,
+    };
+}
+
+void plan_data(struct plan *plan, struct sl_str data)
+{
+    plan->data = data;
+}
 
 struct user *plan_user(struct plan *plan, const struct facts *facts)
 {
@@ -150,6 +202,34 @@ struct job *plan_job_new(struct plan *plan, const struct facts *facts, const str
     return job;
 }
 
+struct job *plan_job_new_plain(struct plan *plan, const struct facts *facts, enum job_kind kind, const char *backend,
+                               struct sl_str args)
+{
+    const struct agent nobody = {.backend = sl_str_of(backend)};
+    return plan_job_new(plan, facts, &nobody, kind, args);
+}
+
+struct usage *plan_usage(struct plan *plan, const struct facts *facts, int32_t day, struct sl_str metric)
+{
+    for (size_t i = 0; i < plan->usage_count; i++) {
+        if (plan->usages[i].day == day && sl_str_equal(plan->usages[i].metric, metric))
+            return &plan->usages[i];
+    }
+    struct usage *copy = NEXT_SLOT(plan, usage);
+    const struct usage *known = facts_usage(facts, day, metric);
+    if (known)
+        *copy = *known;
+    else
+        *copy = (struct usage){.user_id = facts->user.id, .day = day, .metric = metric};
+    return copy;
+}
+
+void plan_notify(struct plan *plan, const char *ce_type, struct sl_str user_id, struct sl_str body)
+{
+    struct notice *notice = NEXT_GROWN(plan, notice);
+    *notice = (struct notice){.id = plan_derive_id(plan), .ce_type = ce_type, .user_id = user_id, .body = body};
+}
+
 void plan_move_agent(struct plan *plan, const struct facts *facts, struct agent *agent, enum agent_status status,
                      struct sl_str reason)
 {
@@ -158,6 +238,9 @@ void plan_move_agent(struct plan *plan, const struct facts *facts, struct agent 
     SL_ASSERT(sl_str_equal(agent->user_id, facts->user.id));
     agent->status = status;
     agent->status_reason = reason;
+    /* What stopped it, or ended it, is over. */
+    if (status == AGENT_PROVISIONING || status == AGENT_STARTING || status == AGENT_ACTIVE)
+        agent->stopped_by = SL_STR_NONE;
 }
 
 void plan_move_job(struct plan *plan, struct job *job, enum job_status status, struct sl_str error)
@@ -229,7 +312,7 @@ void plan_timer_cancel(struct plan *plan, const struct facts *facts, const char 
 
 void plan_audit(struct plan *plan, const char *action, struct sl_str target, struct sl_str detail)
 {
-    struct audit *audit = NEXT_SLOT(plan, audit);
+    struct audit *audit = NEXT_GROWN(plan, audit);
     *audit = (struct audit){.action = action, .target = target, .detail = detail};
 }
 

@@ -7,6 +7,7 @@
 #ifndef DECIDE_PLAN_H
 #define DECIDE_PLAN_H
 
+#include "worker/decide/commons.h"
 #include "worker/decide/facts.h"
 #include "worker/decide/input.h"
 
@@ -26,6 +27,16 @@ enum error_code {
     ERROR_NONE = 0,
     ERROR_NO_ACTIVE_SUBSCRIPTION,
     ERROR_AGENT_LIMIT_REACHED,
+    ERROR_WORKSPACE_PLAN_REQUIRED, /* these three in lower case: contract, section 7 */
+    ERROR_WORKSPACE_MEMBER_LIMIT,
+    ERROR_WORKSPACE_RUN_LIMIT,
+    ERROR_USAGE_LIMIT_REACHED,
+    ERROR_NOT_CONNECTION_OWNER,
+    ERROR_WORKSPACE_NOT_FOUND,
+    ERROR_CONNECTION_NOT_FOUND,
+    ERROR_INVITE_NOT_FOUND,
+    ERROR_INVITE_EXPIRED,
+    ERROR_CLOUD_UNAVAILABLE,
     ERROR_ALREADY_CLAIMED,
     ERROR_JOB_ENDED,
     ERROR_JOB_NOT_FOUND,
@@ -42,6 +53,24 @@ struct audit {
     const char *action;   /* past tense, static */
     struct sl_str target; /* "agent:<uuid>" …, in the plan's arena */
     struct sl_str detail; /* JSON object text or empty */
+};
+
+/* A message to another user's partition: what this event means for that user. The shell publishes it through the
+ * outbox, source /sluice/apply; its id derives as a job's does. */
+struct notice {
+    struct sl_uuid id;
+    const char *ce_type; /* static: "member.removed" */
+    struct sl_str user_id;
+    struct sl_str body; /* JSON object text; carries "user_id" */
+};
+
+/* The outcome of a command that waited for a cloud; its events row is changed, and it is told under the command's own
+ * id. */
+struct answer {
+    struct sl_str source, event_id, ce_type, reply_to;
+    enum outcome outcome;
+    enum error_code error;
+    struct sl_str message, data;
 };
 
 struct plan {
@@ -66,8 +95,18 @@ struct plan {
     size_t job_count, job_cap; /* new (exists false) and changed ones */
     struct timer *timers;
     size_t timer_count, timer_cap;
-    struct audit *audits;
+    struct usage *usages;
+    size_t usage_count, usage_cap;
+    struct commons_changes commons;
+    struct notice *notices;
+    size_t notice_count, notice_cap;
+    struct audit *audits; /* grows: nobody holds on to one */
     size_t audit_count, audit_cap;
+
+    struct sl_str data; /* the outcome's, JSON object text; empty: {} */
+    bool answers_later; /* the verdict is for the books; the command is answered when its job ends */
+    bool has_answer;
+    struct answer answer;
 
     const char *dead_letter_cause; /* a job out of attempts: the event goes to the dead letters too; NULL: no */
     unsigned ordinal;              /* of the next derived id */
@@ -81,6 +120,14 @@ void plan_applied(struct plan *plan, const char *message);
 void plan_rejected(struct plan *plan, enum error_code error, const char *message);
 void plan_ignored(struct plan *plan, const char *message);
 
+/* The verdict of a command that `job` (new, of this plan) will answer: applied, and told when the job ends. */
+void plan_answered_by(struct plan *plan, struct job *job, const char *message);
+/* Answers the command that waited for `job`, if one does. `data` is JSON object text or empty. */
+void plan_answer(struct plan *plan, const struct job *job, enum outcome outcome, enum error_code error,
+                 const char *message, struct sl_str data);
+/* The outcome's `data`: JSON object text. */
+void plan_data(struct plan *plan, struct sl_str data);
+
 /* A copy of the entity in the plan, to be changed; the same copy when the plan has it already. */
 struct user *plan_user(struct plan *plan, const struct facts *facts);
 /* A new one when unknown: incomplete, free, before all events. */
@@ -93,8 +140,15 @@ struct job *plan_job(struct plan *plan, const struct job *job);
 struct job *plan_job_new(struct plan *plan, const struct facts *facts, const struct agent *agent, enum job_kind kind,
                          struct sl_str args);
 
+/* The same for a job that is about no agent: an e-mail, a call to Stripe, a reading of Graph. */
+struct job *plan_job_new_plain(struct plan *plan, const struct facts *facts, enum job_kind kind, const char *backend,
+                               struct sl_str args);
+/* The day's count; a new row, at 0, when there is none. */
+struct usage *plan_usage(struct plan *plan, const struct facts *facts, int32_t day, struct sl_str metric);
+void plan_notify(struct plan *plan, const char *ce_type, struct sl_str user_id, struct sl_str body);
+
 /* The one setter of each state machine: asserts that the move is legal, stamps the end of a job, and raises the
- * job's fence. */
+ * job's fence. Who is to run again was stopped by nobody: stopped_by is cleared. */
 void plan_move_agent(struct plan *plan, const struct facts *facts, struct agent *agent, enum agent_status status,
                      struct sl_str reason);
 void plan_move_job(struct plan *plan, struct job *job, enum job_status status, struct sl_str error);

@@ -3,58 +3,19 @@
 
 #include "worker/decide/detail.h"
 #include "worker/decide/effects.h"
-
-static bool subscription_is_live(const struct facts *facts, const struct subscription *subscription)
-{
-    return sl_str_equal(subscription->user_id, facts->user.id) &&
-           (sl_str_is(subscription->status, "active") || sl_str_is(subscription->status, "trialing"));
-}
-
-static bool has_live_subscription(const struct facts *facts)
-{
-    for (size_t i = 0; i < facts->subscription_count; i++) {
-        if (subscription_is_live(facts, &facts->subscriptions[i]))
-            return true;
-    }
-    return false;
-}
+#include "worker/decide/email.h"
+#include "worker/decide/instance.h"
+#include "worker/decide/tier.h"
 
 bool provision_is_paid_for(const struct facts *facts)
 {
-    return facts->policy->free_tier || has_live_subscription(facts);
-}
-
-/* The most that any live subscription grants; the free offer's where there is none. -1: unlimited. */
-static int agents_max(const struct facts *facts)
-{
-    if (!has_live_subscription(facts))
-        return facts->policy->free_offer.max_agents;
-    int most = 0;
-    for (size_t i = 0; i < facts->subscription_count; i++) {
-        const struct subscription *subscription = &facts->subscriptions[i];
-        if (!subscription_is_live(facts, subscription))
-            continue;
-        if (subscription->max_agents < 0)
-            return -1;
-        if (subscription->max_agents > most)
-            most = subscription->max_agents;
-    }
-    return most;
+    return facts->policy->free_tier || tier_has_live(facts, NULL, SL_STR_NONE);
 }
 
 bool provision_limit_is_reached(const struct facts *facts, const struct agent *agent)
 {
-    int most = agents_max(facts);
-    if (most < 0)
-        return false;
-    int count = 0;
-    for (size_t i = 0; i < facts->agent_count; i++) {
-        const struct agent *other = &facts->agents[i];
-        bool counts = other->status != AGENT_DRAFT && other->status != AGENT_FAILED && other->status != AGENT_DESTROYED;
-        if (counts && sl_str_equal(other->user_id, facts->user.id) && !sl_uuid_equal(other->id, agent->id))
-            count++;
-    }
-    return count >= most;
+    int most = tier_agents_max(facts, NULL);
+    return most >= 0 && tier_agents_counted(facts, agent) >= most;
 }
 
 bool provision_is_in_progress(const struct facts *facts)
@@ -67,22 +28,21 @@ bool provision_is_in_progress(const struct facts *facts)
     return false;
 }
 
-bool provision_backend_is_available(const struct agent *agent)
-{
-    return sl_str_is(agent->backend, "github-actions");
-}
-
-void provision_refuse_backend(struct plan *plan, const struct agent *agent)
-{
-    struct sl_str message =
-        sl_arena_printf(plan->arena, "backend %" SL_STR_FMT " is not available yet", SL_STR_ARG(agent->backend));
-    plan_rejected(plan, ERROR_INVALID_STATE, message.ptr);
-}
-
 bool provision_is_blocked_by_leftovers(const struct facts *facts, const struct agent *agent)
 {
-    bool leftovers = !sl_str_empty(agent->server_id) || !sl_str_empty(agent->tailscale_device_id);
-    return leftovers && !effect_open_job(facts, agent->id, JOB_ROLLBACK, NULL);
+    bool leftovers =
+        !sl_str_empty(agent->server_id) || !sl_str_empty(agent->tailscale_device_id) || !sl_str_empty(agent->app_name);
+    return leftovers && !effect_open_rollback(facts, agent->id);
+}
+
+bool provision_is_rollback(const struct job *job)
+{
+    /* The rules by which a provision ends badly; a deprovision of any other rule was to destroy. */
+    static const char *const RULES[] = {"job.failed.provision", "job.cancelled.provision", "job.cancel.ends_job"};
+    bool rolls_back = false;
+    for (size_t i = 0; i < SL_ARRAY_LEN(RULES); i++)
+        rolls_back = rolls_back || sl_str_is(job->rule, RULES[i]);
+    return job->kind == JOB_ROLLBACK || (job->kind == JOB_DEPROVISION && rolls_back);
 }
 
 bool provision_is_out_of_turn(const struct facts *facts, const struct job *job)
@@ -107,6 +67,38 @@ bool provision_is_out_of_turn(const struct facts *facts, const struct job *job)
     return false;
 }
 
+/* What the backend has to know. The limits are those that hold with what the event changes: at most one subscription,
+ * the plan's. */
+static struct sl_str args_of(struct plan *plan, const struct facts *facts, const struct agent *agent,
+                             struct sl_str region)
+{
+    const struct offer *offer = instance_offer(facts, agent, plan->subscriptions);
+    if (instance_is_provisioners(agent))
+        return instance_provision_args(plan, facts, agent, offer);
+    bool takes_tier = sl_str_is(agent->backend, "hetzner");
+    const struct detail members[] = {{"region", region}, {"tier", takes_tier ? offer->name : SL_STR_NONE}};
+    return detail_object(plan->arena, members, SL_ARRAY_LEN(members));
+}
+
+static void take_limits(const struct plan *plan, const struct facts *facts, struct agent *agent)
+{
+    if (!instance_is_provisioners(agent))
+        return;
+    const struct offer *offer = instance_offer(facts, agent, plan->subscriptions);
+    agent->memory_limit_mb = offer->memory_mb;
+    agent->cpu_limit = offer->cpu;
+}
+
+void provision_renew(struct plan *plan, const struct facts *facts, struct job *job)
+{
+    const struct agent *agent = effect_own_agent(facts, job->agent_id);
+    if (!agent || !instance_is_provisioners(agent))
+        return;
+    struct agent *copy = plan_agent(plan, agent);
+    take_limits(plan, facts, copy);
+    job->args = args_of(plan, facts, copy, SL_STR_NONE);
+}
+
 void provision_queue(struct plan *plan, const struct facts *facts, const struct agent *agent, struct sl_str region)
 {
     if (sl_str_empty(region))
@@ -115,11 +107,11 @@ void provision_queue(struct plan *plan, const struct facts *facts, const struct 
     if (agent->status != AGENT_PROVISIONING) {
         struct agent *copy = plan_agent(plan, agent);
         copy->region = region;
+        take_limits(plan, facts, copy);
         if (copy->status != AGENT_DESTROYING)
             plan_move_agent(plan, facts, copy, AGENT_PROVISIONING, copy->status_reason);
     }
-    const struct detail members[] = {{"region", region}};
-    struct sl_str args = detail_object(plan->arena, members, SL_ARRAY_LEN(members));
+    struct sl_str args = args_of(plan, facts, agent, region);
     (void)plan_job_new(plan, facts, agent, JOB_PROVISION, args);
     plan_audit(plan, "agent_provision_queued", plan_target(plan, "agent", agent->id), args);
 }
@@ -167,6 +159,14 @@ void provision_claim(struct plan *plan, const struct facts *facts, const struct 
                detail_object(plan->arena, members, SL_ARRAY_LEN(members)));
 }
 
+/* An instance is ready: its user is told where. */
+static void welcome(struct plan *plan, const struct facts *facts, const struct agent *agent)
+{
+    const struct detail members[] = {{"url", agent->frontend_url}};
+    if (!sl_str_empty(agent->subscription_id))
+        effect_email(plan, facts, "welcome", email_of_user(facts, plan->input), members, SL_ARRAY_LEN(members));
+}
+
 static void note_found(struct agent *agent, const struct input_job *found)
 {
     const struct {
@@ -210,18 +210,24 @@ void provision_complete(struct plan *plan, const struct facts *facts, const stru
         if (is_queued_behind(&facts->jobs[i], job))
             effect_cancel_job(plan, facts, &facts->jobs[i], SL_STR("agent is provisioned already"));
     }
-    const struct detail members[] = {{"server_id", version->server_id}, {"server_ip", version->server_ip}};
+    const struct detail members[] = {
+        {"server_id", version->server_id}, {"server_ip", version->server_ip}, {"app_name", version->app_name}};
     plan_audit(plan, "agent_provisioned", plan_target(plan, "agent", agent->id),
                detail_object(plan->arena, members, SL_ARRAY_LEN(members)));
+    welcome(plan, facts, version);
 }
 
 /* The rollback is made first and what waits is sent behind it: a new provision must not meet the old one's remains. */
 static void roll_back(struct plan *plan, const struct facts *facts, struct agent *agent, const struct job *job)
 {
-    (void)plan_job_new(plan, facts, agent, JOB_ROLLBACK, effect_removal_args(plan, agent, job));
+    effect_remove(plan, facts, agent, JOB_ROLLBACK, job);
+    instance_drop_updates(plan, facts, agent);
     for (size_t i = 0; i < facts->job_count; i++) {
-        if (is_queued_behind(&facts->jobs[i], job))
-            plan_job_requeue(plan, plan_job(plan, &facts->jobs[i]));
+        if (!is_queued_behind(&facts->jobs[i], job))
+            continue;
+        struct job *next = plan_job(plan, &facts->jobs[i]);
+        plan_job_requeue(plan, next);
+        provision_renew(plan, facts, next);
     }
 }
 
@@ -265,6 +271,7 @@ void provision_cancel(struct plan *plan, const struct facts *facts, const struct
         roll_back(plan, facts, version, copy);
         return;
     }
+    instance_drop_updates(plan, facts, agent);
     /* Back to where it was: a failed agent keeps its reason while it is provisioned anew. */
     bool has_failed_before = job->generation > 0 || !sl_str_empty(agent->status_reason);
     struct sl_str reason = sl_str_empty(agent->status_reason) ? REASON : agent->status_reason;
@@ -281,6 +288,7 @@ void provision_go_on(struct plan *plan, const struct facts *facts, struct agent 
 
 void provision_give_up(struct plan *plan, const struct facts *facts, const struct agent *agent)
 {
+    instance_drop_updates(plan, facts, agent);
     for (size_t i = 0; i < facts->job_count; i++) {
         const struct job *job = &facts->jobs[i];
         if (job->kind == JOB_PROVISION && job->status == JOB_QUEUED && sl_uuid_equal(job->agent_id, agent->id))

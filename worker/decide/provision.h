@@ -15,11 +15,11 @@ bool provision_is_paid_for(const struct facts *facts);
 bool provision_limit_is_reached(const struct facts *facts, const struct agent *agent);
 /* Any open provision job of the user. */
 bool provision_is_in_progress(const struct facts *facts);
-/* A backend whose recipe is there; others are refused. */
-bool provision_backend_is_available(const struct agent *agent);
-void provision_refuse_backend(struct plan *plan, const struct agent *agent); /* the verdict */
 /* Something stands on the agent's books that no open rollback is about to remove. */
 bool provision_is_blocked_by_leftovers(const struct facts *facts, const struct agent *agent);
+
+/* What it removes is what a provision left: its agent is to stay, to be provisioned anew. */
+bool provision_is_rollback(const struct job *job);
 
 /* A queued job while an older one of its agent is open, or another job is under way that excludes it: only a run of an
  * earlier attempt can report on it. */
@@ -28,6 +28,9 @@ bool provision_is_out_of_turn(const struct facts *facts, const struct job *job);
 /* Queues a job; the agent goes to provisioning, unless it is being destroyed or is there already. `region` may be
  * empty: the agent's own. `agent` is the facts' or the plan's. */
 void provision_queue(struct plan *plan, const struct facts *facts, const struct agent *agent, struct sl_str region);
+
+/* A provision that is queued again: it takes the limits of today. `job` is the plan's. */
+void provision_renew(struct plan *plan, const struct facts *facts, struct job *job);
 
 /* Gives the job to the run, or notes that the run is alive. */
 void provision_claim(struct plan *plan, const struct facts *facts, const struct job *job, struct sl_str run_id);

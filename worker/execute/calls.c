@@ -5,12 +5,12 @@
 
 static const char INSERT_CALLS[] =
     "INSERT INTO sluice.job_calls (job_id, fence, step, attempt, cloud, method, path, status, verdict, error, took_ms, "
-    "at)"
-    " SELECT job_id, fence, step, attempt, cloud, method, path, status, verdict, error, took_ms, at"
+    "at, number)"
+    " SELECT job_id, fence, step, attempt, cloud, method, path, status, verdict, error, took_ms, at, number"
     " FROM unnest($1::uuid[], $2::int8[], $3::text[], $4::int4[], $5::text[], $6::text[], $7::text[], $8::int4[],"
-    " $9::text[], $10::text[], $11::int4[], $12::timestamptz[]) WITH ORDINALITY"
-    " AS c (job_id, fence, step, attempt, cloud, method, path, status, verdict, error, took_ms, at, position)"
-    " ORDER BY position";
+    " $9::text[], $10::text[], $11::int4[], $12::timestamptz[], $13::int4[]) WITH ORDINALITY"
+    " AS c (job_id, fence, step, attempt, cloud, method, path, status, verdict, error, took_ms, at, number, position)"
+    " ORDER BY position ON CONFLICT (job_id, fence, number) DO NOTHING";
 
 void calls_init(struct calls *calls)
 {
@@ -42,9 +42,9 @@ bool calls_queue(struct calls *calls, struct sl_pg *pg, struct sl_arena *arena, 
     *ret_count = 0;
     if (calls->writing == 0)
         return true;
-    static const enum sl_pg_type types[] = {SL_PG_UUID, SL_PG_INT8, SL_PG_TEXT, SL_PG_INT4,
-                                            SL_PG_TEXT, SL_PG_TEXT, SL_PG_TEXT, SL_PG_INT4,
-                                            SL_PG_TEXT, SL_PG_TEXT, SL_PG_INT4, SL_PG_TIMESTAMPTZ};
+    static const enum sl_pg_type types[] = {SL_PG_UUID, SL_PG_INT8,        SL_PG_TEXT, SL_PG_INT4, SL_PG_TEXT,
+                                            SL_PG_TEXT, SL_PG_TEXT,        SL_PG_INT4, SL_PG_TEXT, SL_PG_TEXT,
+                                            SL_PG_INT4, SL_PG_TIMESTAMPTZ, SL_PG_INT4};
     struct sl_pg_array *columns[SL_ARRAY_LEN(types)];
     for (size_t i = 0; i < SL_ARRAY_LEN(types); i++)
         columns[i] = sl_pg_array_create(arena, types[i]);
@@ -62,6 +62,7 @@ bool calls_queue(struct calls *calls, struct sl_pg *pg, struct sl_arena *arena, 
         sl_pg_array_text_or_null(columns[9], sl_str_of(record->error));
         sl_pg_array_int(columns[10], record->took_ms > INT32_MAX ? INT32_MAX : record->took_ms);
         sl_pg_array_at_ms_or_null(columns[11], record->at_ms);
+        sl_pg_array_int(columns[12], record->number);
     }
     struct sl_pg_params params;
     sl_pg_params_init(&params, arena);

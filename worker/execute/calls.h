@@ -15,6 +15,7 @@
 struct call_record {
     struct sl_uuid job_id;
     int64_t fence;
+    int number;       /* of the job's calls under that fence, from 1: no such call is told twice */
     const char *step; /* static */
     int attempt;
     const char *cloud;  /* static */
@@ -38,7 +39,8 @@ void calls_deinit(struct calls *calls);
 /* May another call start, with `in_flight` in the air? */
 bool calls_room(const struct calls *calls, size_t in_flight);
 struct call_record *calls_add(struct calls *calls); /* to be filled by the caller */
-/* Queues one INSERT of the oldest; *ret_count says how many statements (0 or 1). */
+/* Queues one INSERT of the oldest, those aside that are there already (a COMMIT whose answer was lost); *ret_count says
+ * how many statements (0 or 1). */
 SL_MUST_CHECK bool calls_queue(struct calls *calls, struct sl_pg *pg, struct sl_arena *arena, int *ret_count,
                                struct sl_err *err);
 void calls_committed(struct calls *calls);

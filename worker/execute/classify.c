@@ -1,6 +1,8 @@
 /* classify.c - the table of answers. Sources: docs.hetzner.cloud "Errors" and hcloud-go's retry policy; docs.github.com
  * "Best practices for using the REST API", "Rate limits", "Create a workflow dispatch event"; Tailscale's API
- * reference.
+ * reference; resend.com/docs/api-reference/errors; docs.stripe.com "Errors", "Rate limits", "Advanced error handling"
+ * and stripe-node's retry policy; learn.microsoft.com "Microsoft Graph error responses", "Microsoft Graph throttling
+ * guidance".
  */
 #include "worker/execute/classify.h"
 
@@ -48,6 +50,34 @@ static const struct classify_rule rules[] = {
     {CLOUD_TAILSCALE, 403, 403, NULL, NULL, false, VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
     {CLOUD_TAILSCALE, 501, 501, NULL, NULL, false, VERDICT_REFUSED, CAUSE_INVALID, 0, 0},
 
+    /* the provisioner: another account's subscription is refused for good, a full machine is not */
+    {CLOUD_PROVISIONER, 403, 403, NULL, NULL, false, VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_PROVISIONER, 409, 409, NULL, NULL, false, VERDICT_REFUSED, CAUSE_CONFLICT, 0, 0},
+    {CLOUD_PROVISIONER, 503, 503, NULL, "no capacity", false, VERDICT_NOT_DONE, CAUSE_CAPACITY, 30000, 0},
+
+    /* Resend: a quota comes back after hours, whatever the headers say of the second's limit */
+    {CLOUD_RESEND, ANY, "invalid_api_key", NULL, false, VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_RESEND, ANY, "restricted_api_key", NULL, false, VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_RESEND, 429, 429, "daily_quota_exceeded", NULL, false, VERDICT_NOT_DONE, CAUSE_QUOTA, 600000, 0},
+    {CLOUD_RESEND, 429, 429, "monthly_quota_exceeded", NULL, false, VERDICT_NOT_DONE, CAUSE_QUOTA, 3600000, 0},
+    {CLOUD_RESEND, 409, 409, "invalid_idempotent_request", NULL, false, VERDICT_REFUSED, CAUSE_CONFLICT, 0, 0},
+    {CLOUD_RESEND, 409, 409, "concurrent_idempotent_requests", NULL, false, VERDICT_NOT_DONE, CAUSE_LOCKED, 1000, 0},
+
+    /* Stripe: the Idempotency-Key makes the same request safe at any time. What is limited for one object, or is under
+     * way already, is this job's alone; a saved 500 is given again */
+    {CLOUD_STRIPE, 403, 403, NULL, NULL, false, VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_STRIPE, 409, 409, "idempotency_key_in_use", NULL, false, VERDICT_NOT_DONE, CAUSE_LOCKED, 0, 0},
+    {CLOUD_STRIPE, 424, 424, NULL, NULL, false, VERDICT_UNKNOWN, CAUSE_CONFLICT, 1000, 0},
+    {CLOUD_STRIPE, 429, 429, "lock_timeout", NULL, false, VERDICT_NOT_DONE, CAUSE_LOCKED, 0, 0},
+    {CLOUD_STRIPE, 429, 429, "resource-specific", NULL, false, VERDICT_NOT_DONE, CAUSE_LOCKED, 10000, 0},
+    {CLOUD_STRIPE, 429, 429, "global-concurrency", NULL, false, VERDICT_NOT_DONE, CAUSE_RATE, 500, 0},
+    {CLOUD_STRIPE, 429, 429, "endpoint-concurrency", NULL, false, VERDICT_NOT_DONE, CAUSE_RATE, 500, 0},
+
+    /* Graph: the token is a connection's, so what it may not do, or does too often, is no other job's concern */
+    {CLOUD_GRAPH, 401, 401, NULL, NULL, false, VERDICT_REFUSED, CAUSE_INVALID, 0, 0},
+    {CLOUD_GRAPH, 403, 403, NULL, NULL, false, VERDICT_REFUSED, CAUSE_INVALID, 0, 0},
+    {CLOUD_GRAPH, 429, 429, NULL, NULL, false, VERDICT_NOT_DONE, CAUSE_CAPACITY, 1000, 0},
+
     /* whatever the cloud */
     {CLOUD_NONE, 200, 299, NULL, NULL, false, VERDICT_DONE, CAUSE_NONE, 0, 0},
     {CLOUD_NONE, 401, 401, NULL, NULL, false, VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
@@ -85,6 +115,7 @@ const char *cause_name(enum cause cause)
         [CAUSE_NONE] = "",
         [CAUSE_AUTH] = "auth",
         [CAUSE_RATE] = "rate_limit",
+        [CAUSE_QUOTA] = "quota",
         [CAUSE_LOCKED] = "locked",
         [CAUSE_GONE] = "gone",
         [CAUSE_CONFLICT] = "conflict",
@@ -122,6 +153,18 @@ static int64_t rate_wait_ms(const struct cloud_limits *limits, int64_t least_ms,
     return least_ms;
 }
 
+/* The cloud's own word on repeating this very request. It doesn't know of waiting for new credentials or for a limit to
+ * pass. */
+static void take_advice(struct classification *seen)
+{
+    if (seen->cause == CAUSE_AUTH || seen->cause == CAUSE_RATE || seen->verdict == VERDICT_DONE)
+        return;
+    if (seen->error.advice == CLOUD_ADVICE_GIVE_UP)
+        seen->verdict = VERDICT_REFUSED;
+    else if (seen->error.advice == CLOUD_ADVICE_REPEAT && seen->verdict == VERDICT_REFUSED)
+        seen->verdict = VERDICT_NOT_DONE;
+}
+
 static void classify_answered(const struct cloud *cloud, const struct sl_http_response *response, int64_t now_ms,
                               struct classification *ret)
 {
@@ -138,6 +181,7 @@ static void classify_answered(const struct cloud *cloud, const struct sl_http_re
         break;
     }
     SL_ASSERT(ret->verdict >= VERDICT_DONE && ret->verdict < VERDICT_COUNT);
+    take_advice(ret);
     if (ret->cause == CAUSE_RATE)
         ret->after_ms = rate_wait_ms(&ret->limits, ret->after_ms, now_ms);
     else if ((ret->verdict == VERDICT_NOT_DONE || ret->verdict == VERDICT_UNKNOWN) &&

@@ -19,6 +19,7 @@ enum cause {
     CAUSE_NONE = 0,
     CAUSE_AUTH,     /* our credentials: no fault of the job */
     CAUSE_RATE,     /* too many requests: no fault of the job */
+    CAUSE_QUOTA,    /* the account's allowance of a day or a month is used up: no fault of the job */
     CAUSE_LOCKED,   /* the resource is busy with another action: wait and do it again */
     CAUSE_GONE,     /* there is no such thing */
     CAUSE_CONFLICT, /* it is in a state in which this can't be done */

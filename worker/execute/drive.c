@@ -4,6 +4,7 @@
  * at most one step at a time and put on the ready list, so that no recipe holds the thread.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -13,6 +14,7 @@
 
 #define HAND_BACK_JITTER_MS 500
 #define BLOCKED_WAIT_MS     200
+#define OVERDUE_EVERY_MS    250
 
 /* Text that was cut somewhere, up to its last whole character: Postgres takes nothing else. */
 static void copy_text(char *ret_text, size_t bytes, const char *text)
@@ -101,26 +103,62 @@ static void go_to(struct flight *flight, const char *name)
     flight->step = step;
 }
 
+static bool is_late(const struct flight *flight)
+{
+    return flight->overdue || (flight->deadline_at_ms > 0 && sl_clock_wall_ms() >= flight->deadline_at_ms);
+}
+
+/* Nobody waits for it any longer. What undoes things has no such end. */
+static bool is_given_up(const struct flight *flight)
+{
+    return flight->recipe->may_cancel && is_late(flight);
+}
+
+static void give_up(struct engine *engine, struct flight *flight)
+{
+    char error[RECIPE_ERROR_BYTES];
+    snprintf(error, sizeof(error), "the deadline passed at step %s, after %d failed attempts%s", flight->step->name,
+             flight->attempt,
+             flight->job.found.intent[0] != '\0' && !flight->intent_committed ? "; whether it took effect is not known"
+                                                                              : "");
+    drive_end(engine, flight, FLIGHT_END_FAILED, 0, error);
+}
+
+static void go_on_without(struct engine *engine, struct flight *flight, const char *next, const char *error)
+{
+    sl_log(SL_LOG_WARN, "execute", "step is given up: the job goes on without it", LOG_CSTR("job", flight->job.id_text),
+           LOG_CSTR("user", flight->job.user_id), LOG_CSTR("step", flight->step->name), LOG_CSTR("error", error));
+    go_to(flight, next);
+    write_set_add(&engine->writes, flight);
+    ready(engine, flight);
+}
+
+/* The cloud can't be called: no fault of the job's, which waits; or goes on without the step, where it may and has
+ * waited long enough. */
+static void wait_for_cloud(struct engine *engine, struct flight *flight, int64_t after_ms, const char *error)
+{
+    const char *next =
+        recipe_closed(flight->step, &flight->job, &engine->recipe_settings, sl_clock_wall_ms(), &flight->attempt);
+    if (next && engine->drain == DRAIN_NOT)
+        go_on_without(engine, flight, next, error);
+    else
+        hand_back(engine, flight, after_ms, error);
+}
+
 static void fail_attempt(struct engine *engine, struct flight *flight, const struct step_result *result)
 {
     const struct cloud_settings *of = &engine->settings->clouds[flight->step->cloud];
     int attempts_max =
         result->attempts_max > 0 && result->attempts_max < of->attempts ? result->attempts_max : of->attempts;
-    int64_t now_ms = sl_clock_wall_ms();
     recipe_failed(flight->step, &flight->job, result, &flight->attempt);
     if (result->next)
         go_to(flight, result->next);
     char error[RECIPE_ERROR_BYTES];
-    bool late = flight->deadline_at_ms > 0 && now_ms >= flight->deadline_at_ms;
+    bool late = is_late(flight);
     if (flight->attempt >= attempts_max || late) {
         const char *next = recipe_give_up(flight->step, &flight->job, &flight->attempt);
         if (next) {
-            sl_log(SL_LOG_WARN, "execute", "step is given up: the job goes on without it",
-                   LOG_CSTR("job", flight->job.id_text), LOG_CSTR("user", flight->job.user_id),
-                   LOG_CSTR("step", flight->step->name), LOG_CSTR("error", result->error));
-            go_to(flight, next);
-            write_set_add(&engine->writes, flight);
-            ready(engine, flight);
+            go_on_without(engine, flight, next, result->error);
             return;
         }
         snprintf(error, sizeof(error), "%.40s after %d attempts: %.180s", late ? "deadline passed" : "given up",
@@ -193,12 +231,13 @@ static void apply_result(struct engine *engine, struct flight *flight, const str
     SL_ASSERT(!"a step gave an action that is none");
 }
 
-static void record_call(struct engine *engine, const struct flight *flight, const struct sl_http_response *response,
+static void record_call(struct engine *engine, struct flight *flight, const struct sl_http_response *response,
                         const struct classification *seen)
 {
     struct call_record *record = calls_add(&engine->calls);
     record->job_id = flight->job.id;
     record->fence = flight->fence;
+    record->number = ++flight->call_count;
     record->step = flight->step->name;
     record->attempt = flight->attempt;
     record->cloud = cloud_of(flight->step->cloud)->name;
@@ -225,12 +264,16 @@ static void call_ended(void *arg, const struct sl_http_response *response)
         drive_free(engine, flight);
         return;
     }
-    bool no_fault = seen.cause == CAUSE_AUTH || seen.cause == CAUSE_RATE;
+    bool no_fault = seen.cause == CAUSE_AUTH || seen.cause == CAUSE_RATE || seen.cause == CAUSE_QUOTA;
     if (no_fault || (engine->drain == DRAIN_EXPIRED && response->end != SL_HTTP_ANSWERED)) {
         if (seen.verdict != VERDICT_UNKNOWN && flight->step->mutates)
             flight->job.found.intent[0] = '\0';
         int64_t wait_ms = breaker_wait_ms(&lane->breaker, sl_clock_mono_ms());
-        hand_back(engine, flight, seen.after_ms > wait_ms ? seen.after_ms : wait_ms, seen.error.message);
+        int64_t after_ms = seen.after_ms > wait_ms ? seen.after_ms : wait_ms;
+        if (seen.cause == CAUSE_AUTH)
+            wait_for_cloud(engine, flight, after_ms, seen.error.message);
+        else
+            hand_back(engine, flight, after_ms, seen.error.message);
         return;
     }
     struct step_result result = recipe_answer(flight->step, &flight->job, &flight->attempt, &engine->recipe_settings,
@@ -264,7 +307,9 @@ void drive_call(struct engine *engine, struct flight *flight)
     flight_list_remove(flight);
     flight_move(flight, FLIGHT_CALLING);
     flight->intent_committed = false;
-    if (sl_http_start(engine->http, &engine->scratch.http, call_ended, flight, &err))
+    bool started = sl_http_start(engine->http, &engine->scratch.http, call_ended, flight, &err);
+    cloud_request_forget(&engine->scratch);
+    if (started)
         return;
     struct sl_http_response unsent = {.end = SL_HTTP_NOT_SENT, .err = &err};
     call_ended(flight, &unsent);
@@ -288,17 +333,26 @@ static void proceed(struct engine *engine, struct flight *flight)
     write_set_add(&engine->writes, flight);
 }
 
+/* Who asked for an access token, and with which settings. */
+struct token_ask {
+    struct engine *engine;
+    int64_t round;
+};
+
 static void token_ended(void *arg, const struct sl_http_response *response)
 {
-    struct engine *engine = arg;
+    struct token_ask ask = *(struct token_ask *)arg;
+    struct engine *engine = ask.engine;
     struct lane *lane = &engine->lanes[CLOUD_TAILSCALE];
     struct classification seen;
     struct tailscale_token token = {0};
-    /* asked for with settings that are no longer in force */
-    if (lane->token_state != TOKEN_ASKED) {
+    free(arg);
+    /* asked for with settings that are no longer in force: nor is what it says of the cloud and the client */
+    if (ask.round != lane->token_round) {
         lane_leave(lane);
         return;
     }
+    SL_ASSERT(lane->token_state == TOKEN_ASKED);
     classify(lane->cloud, false, response, sl_clock_wall_ms(), &seen);
     /* a client that is refused is an authentication that fails, whatever the status */
     if (seen.verdict == VERDICT_REFUSED)
@@ -330,11 +384,15 @@ static void ask_token(struct engine *engine)
     lane->token_state = TOKEN_ASKED;
     limiter_started(&lane->limiter);
     breaker_called(&lane->breaker);
-    if (tailscale_get_token(&engine->accounts[CLOUD_TAILSCALE], &engine->scratch, &err) &&
-        sl_http_start(engine->http, &engine->scratch.http, token_ended, engine, &err))
+    struct token_ask *ask = sl_calloc(1, sizeof(*ask));
+    *ask = (struct token_ask){.engine = engine, .round = lane->token_round};
+    bool started = tailscale_get_token(&engine->accounts[CLOUD_TAILSCALE], &engine->scratch, &err) &&
+                   sl_http_start(engine->http, &engine->scratch.http, token_ended, ask, &err);
+    cloud_request_forget(&engine->scratch);
+    if (started)
         return;
     struct sl_http_response unsent = {.end = SL_HTTP_NOT_SENT, .err = &err};
-    token_ended(engine, &unsent);
+    token_ended(ask, &unsent);
 }
 
 /* Tries for a slot. False: it stays where it is, and so will those behind it. */
@@ -349,7 +407,7 @@ static bool try_enter(struct engine *engine, struct flight *flight)
         proceed(engine, flight);
         return true;
     case LANE_CLOSED:
-        hand_back(engine, flight, breaker_wait_ms(&lane->breaker, mono_ms) + 1, "the cloud can't be called now");
+        wait_for_cloud(engine, flight, breaker_wait_ms(&lane->breaker, mono_ms) + 1, "the cloud can't be called now");
         return true;
     case LANE_TOKEN:
         ask_token(engine);
@@ -370,8 +428,13 @@ static void enter_step(struct engine *engine, struct flight *flight)
         hand_back(engine, flight, 0, "");
         return;
     }
+    if (is_given_up(flight)) {
+        give_up(engine, flight);
+        return;
+    }
     struct step_result result =
         flight->step->prepare(&flight->job, &engine->recipe_settings, sl_clock_wall_ms(), &engine->scratch);
+    cloud_request_forget(&engine->scratch);
     if (result.action != STEP_CALL) {
         apply_result(engine, flight, &result);
         return;
@@ -395,9 +458,26 @@ static void fill_slots(struct engine *engine)
     }
 }
 
+/* Those that sleep or wait for a slot when their time is over: they would not look at the clock themselves. */
+static void wake_overdue(struct engine *engine, int64_t mono_ms)
+{
+    if (mono_ms < engine->overdue_scan_at_mono_ms || engine->flying == 0)
+        return;
+    engine->overdue_scan_at_mono_ms = mono_ms + OVERDUE_EVERY_MS;
+    for (size_t i = 0; i < engine->pool.capacity; i++) {
+        struct flight *flight = &engine->pool.flights[i];
+        if ((flight->state != FLIGHT_SLEEPING && flight->state != FLIGHT_QUEUED) || !is_given_up(flight))
+            continue;
+        if (flight->state == FLIGHT_SLEEPING)
+            sleepers_wake(&engine->sleepers, flight);
+        ready(engine, flight);
+    }
+}
+
 void drive_all(struct engine *engine)
 {
     int64_t mono_ms = sl_clock_mono_ms();
+    wake_overdue(engine, mono_ms);
     for (struct flight *flight = sleepers_due(&engine->sleepers, mono_ms); flight;
          flight = sleepers_due(&engine->sleepers, mono_ms)) {
         sleepers_wake(&engine->sleepers, flight);

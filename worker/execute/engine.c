@@ -47,7 +47,11 @@ static void use_settings(struct engine *engine, struct settings *settings)
                                                        .stop_grace_ms = settings->stop_grace_ms,
                                                        .run_stop_max_ms = settings->run_stop_max_ms,
                                                        .look_ms = settings->look_ms,
-                                                       .looks_max = settings->looks_max};
+                                                       .looks_max = settings->looks_max,
+                                                       .data_keys = settings->data_keys,
+                                                       .provision_timeout_ms = settings->provision_timeout_ms,
+                                                       .hosting = &settings->hosting,
+                                                       .emails = settings->emails};
     for (int id = CLOUD_NONE + 1; id < CLOUD_COUNT; id++)
         lane_configure(&engine->lanes[id], settings);
     engine->claim_at_mono_ms = 0;

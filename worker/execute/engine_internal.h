@@ -17,6 +17,9 @@
 #include "worker/outbox/outbox.h"
 
 #define ENGINE_WRITES_AT_ONCE_MAX 256
+/* Of their catalogs, which are written several times over: into a row, an event and the outbox, each in an array that
+ * has grown by doubling. All of that is in the engine's arena, whose bound is an assertion. */
+#define ENGINE_WRITE_BYTES_MAX ((int64_t)2 * 1024 * 1024)
 
 enum drain_stage { DRAIN_NOT = 0, DRAIN_ASKED, DRAIN_EXPIRED };
 
@@ -56,6 +59,9 @@ struct engine {
     size_t writes_at_once; /* halved after a failure that comes again */
     enum write_part write_part;
     int64_t claim_at_mono_ms, claim_rest_until_mono_ms, renew_at_mono_ms, state_at_mono_ms;
+    int claim_turn;                  /* whose home is claimed for first */
+    int64_t overdue_at_mono_ms;      /* when overdue jobs are claimed next */
+    int64_t overdue_scan_at_mono_ms; /* when those under way are looked through next */
     enum drain_stage drain;
     int64_t drain_until_mono_ms;
     uint64_t random_state;

@@ -2,7 +2,6 @@
 #include "worker/execute/flight.h"
 
 #include <stdlib.h>
-
 /* from × to */
 static const bool may_move[FLIGHT_STATE_COUNT][FLIGHT_STATE_COUNT] = {
     [FLIGHT_FREE] = {[FLIGHT_READY] = true},
@@ -112,6 +111,8 @@ void flight_pool_init(struct flight_pool *pool, size_t capacity, struct engine *
 
 void flight_pool_deinit(struct flight_pool *pool)
 {
+    for (size_t i = 0; i < pool->capacity; i++)
+        recipe_job_deinit(&pool->flights[i].job);
     free(pool->flights);
     *pool = (struct flight_pool){0};
 }
@@ -130,6 +131,7 @@ void flight_free(struct flight_pool *pool, struct flight *flight)
 {
     SL_ASSERT(!flight->has_slot && !flight->to_write && flight->state != FLIGHT_SLEEPING);
     flight_list_remove(flight);
+    recipe_job_deinit(&flight->job);
     flight->end = FLIGHT_END_NONE;
     flight_move(flight, FLIGHT_FREE);
     flight_list_push(&pool->free, flight);
@@ -165,6 +167,20 @@ void write_set_remove(struct write_set *set, struct flight *flight)
     set->items[index] = set->items[--set->count];
     set->items[index]->write_index = index;
     flight->to_write = false;
+}
+
+size_t write_set_first(const struct write_set *set, size_t count_max, int64_t bytes_max)
+{
+    size_t max = set->count < count_max ? set->count : count_max;
+    size_t count = 0;
+    int64_t bytes = 0;
+    while (count < max) {
+        bytes += set->items[count]->job.found.catalog_bytes;
+        if (count > 0 && bytes > bytes_max)
+            break;
+        count++;
+    }
+    return count;
 }
 
 void sleepers_init(struct sleepers *sleepers, size_t capacity)

@@ -48,12 +48,14 @@ struct flight {
     int attempt; /* failed attempts of the step */
     int priority;
     int64_t deadline_at_ms;      /* Unix time; 0: none */
+    bool overdue;                /* claimed because that has passed, by Postgres' clock */
     int64_t lease_until_mono_ms; /* not later than Postgres' lease_until */
     bool cancel_requested;
     bool lost;             /* the fence has moved on: nothing is written any more; freed when its call ends */
     bool intent_committed; /* of this very step, and not called since */
     bool to_write;         /* it is in the write set */
     bool has_slot;
+    int call_count;     /* that have ended, under this fence */
     const char *method; /* of the last call; static */
     char path[256];     /* and its path */
     int64_t poll_ms;    /* the last interval */
@@ -100,6 +102,9 @@ void write_set_init(struct write_set *set, size_t capacity);
 void write_set_deinit(struct write_set *set);
 void write_set_add(struct write_set *set, struct flight *flight); /* no effect when it is there already */
 void write_set_remove(struct write_set *set, struct flight *flight);
+/* How many of the first ones one transaction takes: `count_max`, or fewer where their catalogs hold more than
+ * `bytes_max` together; one at least, if there is one. */
+size_t write_set_first(const struct write_set *set, size_t count_max, int64_t bytes_max);
 
 /* Those asleep, by the time at which they wake: a binary heap. */
 struct sleepers {

@@ -61,6 +61,7 @@ void lane_configure(struct lane *lane, const struct settings *settings)
     lane->limiter.in_flight = in_flight;
     bool by_client = lane->cloud->id == CLOUD_TAILSCALE && sl_str_empty(account->token);
     sl_secret_wipe(&lane->token, sizeof(lane->token));
+    lane->token_round++;
     lane->token_state = by_client ? TOKEN_MISSING : TOKEN_NOT_NEEDED;
     lane->changed = true;
     show_missing(lane, of->missing_variable);
@@ -111,7 +112,9 @@ void lane_learn(struct lane *lane, const struct classification *classification, 
 {
     limiter_ended(&lane->limiter);
     limiter_learn(&lane->limiter, &classification->limits,
-                  classification->cause == CAUSE_RATE ? classification->after_ms : 0, wall_ms);
+                  classification->cause == CAUSE_RATE || classification->cause == CAUSE_QUOTA ? classification->after_ms
+                                                                                              : 0,
+                  wall_ms);
     sl_metric_add(lane->calls[classification->verdict], 1);
     sl_metric_observe_ms(lane->seconds, (double)took_ms);
     enum breaker_state before = lane->breaker.state;

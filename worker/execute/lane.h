@@ -26,6 +26,7 @@ struct lane {
     /* an OAuth client's access token, where there is no key */
     enum token_state token_state;
     struct tailscale_token token;
+    int64_t token_round; /* raised by each reload: an answer to what was asked before it is of no use */
     int64_t token_until_mono_ms;
     struct sl_metrics *metrics;
     struct sl_metric_series *calls[VERDICT_COUNT];

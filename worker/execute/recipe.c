@@ -3,12 +3,28 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/secret.h"
 #include "worker/execute/recipes/recipes.h"
 
-static const struct recipe *const all[] = {&RECIPE_PROVISION_GITHUB, &RECIPE_START, &RECIPE_STOP, &RECIPE_DESTROY,
-                                           &RECIPE_ROLLBACK};
+static const struct recipe *const all[] = {
+    &RECIPE_PROVISION_GITHUB,
+    &RECIPE_PROVISION_HETZNER,
+    &RECIPE_PROVISION_PROVISIONER,
+    &RECIPE_START,
+    &RECIPE_STOP,
+    &RECIPE_DESTROY,
+    &RECIPE_ROLLBACK,
+    &RECIPE_UPDATE_LIMITS,
+    &RECIPE_DEPROVISION,
+    &RECIPE_EMAIL,
+    &RECIPE_STRIPE_CHECKOUT,
+    &RECIPE_STRIPE_CANCEL,
+    &RECIPE_STRIPE_RESUME,
+    &RECIPE_GRAPH_CATALOG,
+};
 
 const struct recipe *const *recipes_all(size_t *ret_count)
 {
@@ -16,10 +32,11 @@ const struct recipe *const *recipes_all(size_t *ret_count)
     return all;
 }
 
-const struct recipe *recipe_of(enum job_kind kind, struct sl_str backend)
+const struct recipe *recipe_of(enum job_kind kind, struct sl_str backend, struct sl_str op)
 {
     for (size_t i = 0; i < SL_ARRAY_LEN(all); i++)
-        if (all[i]->kind == kind && (!all[i]->backend || sl_str_is(backend, all[i]->backend)))
+        if (all[i]->kind == kind && (!all[i]->backend || sl_str_is(backend, all[i]->backend)) &&
+            (!all[i]->op || sl_str_is(op, all[i]->op)))
             return all[i];
     return NULL;
 }
@@ -42,6 +59,7 @@ void recipe_check(const struct recipe *recipe)
         SL_ASSERT(recipe_step(recipe, sl_str_of(step->name)) == step);
         SL_ASSERT(step->cloud > CLOUD_NONE && step->cloud < CLOUD_COUNT && step->prepare && step->done);
         SL_ASSERT(!step->mutates || step->look);
+        SL_ASSERT(!step->mutates || step->idempotent || strcmp(step->look, step->name) != 0);
         SL_ASSERT(!step->look || recipe_step(recipe, sl_str_of(step->look)));
         SL_ASSERT(!step->give_up || recipe_step(recipe, sl_str_of(step->give_up)));
         SL_ASSERT(step->wait_max_ms > 0);
@@ -54,6 +72,8 @@ struct step_result recipe_answer(const struct step *step, struct recipe_job *job
 {
     struct findings *found = &job->found;
     if (seen->verdict == VERDICT_UNKNOWN) {
+        if (step->idempotent && found->doubt_from_ms == 0)
+            found->doubt_from_ms = now_ms;
         struct step_result result = step_retry(step->look, "%s", seen->error.message);
         result.after_ms = seen->after_ms;
         return result;
@@ -62,6 +82,8 @@ struct step_result recipe_answer(const struct step *step, struct recipe_job *job
         found->intent[0] = '\0';
     if (seen->verdict == VERDICT_NOT_DONE && seen->cause == CAUSE_LOCKED)
         return step_wait_at(step->name, seen->after_ms);
+    if (seen->verdict == VERDICT_NOT_DONE && seen->cause == CAUSE_CAPACITY && step->no_room)
+        return step->no_room(job, settings, now_ms, seen);
     if (seen->verdict == VERDICT_NOT_DONE) {
         struct step_result result = step_retry(NULL, "%s", seen->error.message);
         result.after_ms = seen->after_ms;
@@ -79,11 +101,12 @@ struct step_result recipe_answer(const struct step *step, struct recipe_job *job
         found->intent[0] = '\0';
         snprintf(found->changed, sizeof(found->changed), "%s", step->name);
         /* what failed before was something else, and is behind us */
-        if (strcmp(found->failed, step->name) != 0) {
+        if (!step->preparatory && strcmp(found->failed, step->name) != 0) {
             found->failed[0] = '\0';
             found->floor = 0;
         }
     }
+    found->closed_from_ms = 0;
     *attempt = (int)found->floor;
     return result;
 }
@@ -107,8 +130,42 @@ const char *recipe_give_up(const struct step *step, struct recipe_job *job, int 
     job->found.failed[0] = '\0';
     job->found.floor = 0;
     job->found.page = 0;
+    job->found.closed_from_ms = 0;
     *attempt = 0;
     return step->give_up;
+}
+
+void recipe_job_deinit(struct recipe_job *job)
+{
+    args_deinit(&job->args);
+    sl_secret_wipe(&job->auth_key, sizeof(job->auth_key));
+    free(job->sealed);
+    job->sealed = NULL;
+    findings_deinit(&job->found);
+}
+
+const char *recipe_closed(const struct step *step, struct recipe_job *job, const struct recipe_settings *settings,
+                          int64_t now_ms, int *attempt)
+{
+    if (!step->give_up)
+        return NULL;
+    if (job->found.closed_from_ms == 0)
+        job->found.closed_from_ms = now_ms;
+    if (now_ms - job->found.closed_from_ms < settings->run_stop_max_ms)
+        return NULL;
+    return recipe_give_up(step, job, attempt);
+}
+
+void recipe_left_open(const struct step *step, struct recipe_job *job)
+{
+    struct findings *found = &job->found;
+    if (step->idempotent && found->doubt_from_ms == 0 && strcmp(found->intent, step->name) == 0)
+        found->doubt_from_ms = found->intent_at_ms;
+}
+
+const char *recipe_arg(const struct recipe_job *job, const char *name)
+{
+    return args_text(&job->args, name);
 }
 
 struct step_result step_call_if(bool built, const struct sl_err *err)

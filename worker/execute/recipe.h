@@ -2,16 +2,21 @@
  *
  * Pure: a step builds its request from the job, reads the reply, and says what comes next. It sends nothing, waits for
  * nothing and stores nothing: the engine does (drive.c). Invariants: a step that `mutates` has a `look`, the step that
- * finds out whether it took effect; steps that only read may be repeated at will.
+ * finds out whether it took effect, which only an idempotent step may be itself; steps that only read may be repeated
+ * at will.
  */
 #ifndef EXECUTE_RECIPE_H
 #define EXECUTE_RECIPE_H
 
+#include "common/seal.h"
 #include "common/uuid.h"
 #include "worker/clouds/cloud.h"
 #include "worker/decide/facts.h"
+#include "worker/execute/args.h"
 #include "worker/execute/classify.h"
+#include "worker/execute/emails.h"
 #include "worker/execute/findings.h"
+#include "worker/execute/hosting.h"
 
 #define RECIPE_STEPS_MAX   16
 #define RECIPE_USER_BYTES  256
@@ -27,8 +32,18 @@ struct recipe_job {
     char region[64];
     char run_title[64]; /* "sluice <job id>" of the provision job concerned; empty: there is none, or it never called */
     int64_t run_from_ms; /* no run of that job is older */
+    int generation;      /* counts retries by command */
+    struct args args;    /* of the rules; see recipe_arg */
+    char *sealed; /* heap: the token of the connection that the job reads with, as it stands in the database; NULL:
+                     there is none, or none that the job's user may use */
+    struct {      /* minted and not used yet; in memory alone, wiped when the job leaves the worker */
+        char secret[256];
+        int64_t until_ms; /* good for no new server past it */
+    } auth_key;
     struct findings found;
 };
+/* Frees what is on the heap; idempotent. */
+void recipe_job_deinit(struct recipe_job *job);
 
 /* The settings that steps need. */
 struct recipe_settings {
@@ -37,6 +52,10 @@ struct recipe_settings {
     int64_t run_stop_max_ms;              /* how long a destroy waits for a workflow's run to end */
     int64_t look_ms;                      /* between two looks for a run in GitHub's list, which lags */
     int looks_max;
+    const struct sl_seal_ring *data_keys; /* of connections' tokens at rest */
+    int64_t provision_timeout_ms;         /* in which a provision without a workflow has to be done */
+    const struct hosting *hosting;        /* where new servers go */
+    const struct emails *emails;          /* templates */
 };
 
 enum step_action {
@@ -63,6 +82,8 @@ struct step {
     const char *name;
     enum cloud_id cloud;
     bool mutates;
+    bool idempotent;     /* the cloud takes the same call again for the same effect: it may be its own `look` */
+    bool preparatory;    /* its success is only half of another change, and forgives none of that one's failures */
     const char *look;    /* where to go after UNKNOWN, or with an open intent */
     const char *give_up; /* where the job goes on when its attempts have run out here; NULL: it has failed */
     int64_t wait_max_ms; /* of STEP_WAIT and of a locked resource; past it, an attempt has failed */
@@ -75,11 +96,15 @@ struct step {
     /* A call that was REFUSED; NULL: the job fails with the cloud's words. */
     struct step_result (*refused)(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
                                   const struct classification *refusal);
+    /* A call that was NOT_DONE for want of capacity; NULL: a failed attempt. */
+    struct step_result (*no_room)(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
+                                  const struct classification *refusal);
 };
 
 struct recipe {
     enum job_kind kind;
     const char *backend; /* jobs.backend; NULL: any */
+    const char *op;      /* args.op, where a kind does several things; NULL: any */
     enum cloud_id home;  /* the cloud that does most of it: while it can't be called, nothing of the kind is claimed */
     bool may_cancel;     /* an undoing job is never left half done */
     const struct step *steps; /* the first one starts */
@@ -89,8 +114,8 @@ struct recipe {
 
 /* All recipes. Static. */
 const struct recipe *const *recipes_all(size_t *ret_count);
-/* The recipe of a job, or NULL. */
-const struct recipe *recipe_of(enum job_kind kind, struct sl_str backend);
+/* The recipe of a job, or NULL. `op`: args.op, or empty. */
+const struct recipe *recipe_of(enum job_kind kind, struct sl_str backend, struct sl_str op);
 /* A step by name, or NULL: a name that an older or newer program wrote. */
 const struct step *recipe_step(const struct recipe *recipe, struct sl_str name);
 /* What a reply means for the job: closes the intent where the answer is certain, sets `*attempt` back where something
@@ -104,10 +129,18 @@ void recipe_failed(const struct step *step, struct recipe_job *job, const struct
 /* Attempts have run out: the step to go on with, its attempts counted anew and no intent open, or NULL: the job has
  * failed. */
 const char *recipe_give_up(const struct step *step, struct recipe_job *job, int *attempt);
+/* The step's cloud can't be called: its breaker is open, or it refuses our credentials. Gives the step to go on with as
+ * recipe_give_up does, once that has lasted for run_stop_max_ms and where the step has one; NULL: the job waits. */
+const char *recipe_closed(const struct step *step, struct recipe_job *job, const struct recipe_settings *settings,
+                          int64_t now_ms, int *attempt);
+/* An idempotent step that a worker began and left: from now on it is in doubt whether it took effect. */
+void recipe_left_open(const struct step *step, struct recipe_job *job);
 /* Asserts the invariants of a table. */
 void recipe_check(const struct recipe *recipe);
 
 /* For steps. */
+/* A text member of jobs.args, or "". Borrowed from the job. */
+const char *recipe_arg(const struct recipe_job *job, const char *name);
 struct step_result step_call_if(bool built, const struct sl_err *err); /* CALL, or REFUSED with the error */
 struct step_result step_next(const char *next);
 struct step_result step_next_noting(const char *next, const char *format, ...) SL_PRINTF(2, 3);

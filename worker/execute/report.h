@@ -5,7 +5,7 @@
 #include "common/event.h"
 #include "worker/execute/flight.h"
 
-#define REPORT_BYTES_MAX 8192
+#define REPORT_BYTES_MAX (FINDINGS_JSON_BYTES_MAX + 16384)
 
 /* The event of an end: job.dispatched (WAITING), job.succeeded, job.failed, job.cancelled; other ends have none
  * (asserted). Its strings live in `arena`. The id is derived from job, fence and type: the same end twice is the same

@@ -6,11 +6,14 @@
 
 #include "common/http.h"
 
-#define ARENA_BYTES_MAX   ((size_t)256 * 1024)
-#define HETZNER_SECTION   "cloud hetzner"
-#define TAILSCALE_SECTION "cloud tailscale"
-#define GITHUB_SECTION    "cloud github"
-#define LOOKS             5 /* in the time that a dispatched run may take to be listed */
+#define ARENA_BYTES_MAX     ((size_t)256 * 1024)
+#define HETZNER_SECTION     "cloud hetzner"
+#define TAILSCALE_SECTION   "cloud tailscale"
+#define GITHUB_SECTION      "cloud github"
+#define PROVISIONER_SECTION "cloud provisioner"
+#define RESEND_SECTION      "cloud resend"
+#define STRIPE_SECTION      "cloud stripe"
+#define LOOKS               5 /* in the time that a dispatched run may take to be listed */
 
 static const char *text_of(struct settings *settings, const struct sl_config *config, const char *section,
                            const char *key)
@@ -48,7 +51,8 @@ static bool load_cloud(struct settings *settings, const struct sl_config *config
     account->connect_timeout_ms = (int)sl_config_int(config, section, "connect_timeout");
     account->timeout_ms = (int)sl_config_int(config, section, "timeout");
     struct sl_str url = sl_str_of(account->base_url);
-    if (!sl_str_starts_with(url, SL_STR("http://")) && !sl_str_starts_with(url, SL_STR("https://")))
+    /* a cloud without an address of its own is told by what it misses */
+    if (url.len > 0 && !sl_str_starts_with(url, SL_STR("http://")) && !sl_str_starts_with(url, SL_STR("https://")))
         return sl_err_set(err, SL_ERR_PERMANENT, "[%s] base_url is no URL: \"%s\"", section, account->base_url);
 
     struct cloud_settings *of = &settings->clouds[id];
@@ -93,9 +97,21 @@ static void load_accounts(struct settings *settings, const struct sl_config *con
     github->ref = text_of(settings, config, GITHUB_SECTION, "ref");
     github->api_version = text_of(settings, config, GITHUB_SECTION, "api_version");
     github->app_url = url_of(settings, config, GITHUB_SECTION, "app_url");
+
+    struct cloud_account *stripe = &settings->accounts[CLOUD_STRIPE];
+    stripe->token = secret_of(settings, config, STRIPE_SECTION, "secret_key");
+    stripe->api_version = text_of(settings, config, STRIPE_SECTION, "api_version");
+
     settings->run_stop_max_ms = sl_config_int(config, GITHUB_SECTION, "run_stop_max");
     settings->look_ms = sl_config_int(config, GITHUB_SECTION, "look_window") / LOOKS;
     settings->looks_max = LOOKS;
+
+    struct cloud_account *provisioner = &settings->accounts[CLOUD_PROVISIONER];
+    provisioner->token = secret_of(settings, config, PROVISIONER_SECTION, "api_key");
+
+    struct cloud_account *resend = &settings->accounts[CLOUD_RESEND];
+    resend->token = secret_of(settings, config, RESEND_SECTION, "api_key");
+    resend->from = text_of(settings, config, RESEND_SECTION, "from");
 }
 
 struct settings *settings_create(const struct sl_config *config, struct sl_err *err)
@@ -107,8 +123,11 @@ struct settings *settings_create(const struct sl_config *config, struct sl_err *
     settings->poll_interval_ms = sl_config_int(config, "worker", "poll_interval");
     settings->jobs_in_flight = (int)sl_config_int(config, "worker", "jobs_in_flight");
     settings->stop_grace_ms = sl_config_int(config, "policy", "stop_grace");
+    settings->provision_timeout_ms = sl_config_int(config, "policy", "provision_timeout");
     load_accounts(settings, config);
-    bool ok = true;
+    settings->emails = emails_create(sl_config_cstr(config, "email", "templates"), err);
+    bool ok = settings->emails && hosting_load(config, settings->arena, &settings->hosting, err) &&
+              sl_seal_ring_create(sl_config_text(config, "worker", "data_keys"), &settings->data_keys, err);
     for (int id = CLOUD_NONE + 1; ok && id < CLOUD_COUNT; id++)
         ok = load_cloud(settings, config, (enum cloud_id)id, err);
     if (ok && settings->database_url[0] == '\0')
@@ -136,6 +155,8 @@ void settings_destroy(struct settings *settings)
         return;
     for (size_t i = 0; i < settings->secret_count; i++)
         sl_secret_destroy(settings->secrets[i]);
+    sl_seal_ring_destroy(settings->data_keys);
+    emails_destroy(settings->emails);
     sl_arena_destroy(settings->arena);
     free(settings);
 }

@@ -7,8 +7,11 @@
 
 #include "common/arena.h"
 #include "common/config.h"
+#include "common/seal.h"
 #include "worker/clouds/cloud.h"
 #include "worker/execute/backoff.h"
+#include "worker/execute/emails.h"
+#include "worker/execute/hosting.h"
 
 struct cloud_settings {
     const char *missing_variable; /* NULL: the cloud can be called; static */
@@ -29,12 +32,17 @@ struct settings {
     int jobs_in_flight;
     int64_t stop_grace_ms, run_stop_max_ms, look_ms;
     int looks_max;
-    struct sl_arena *arena; /* of the strings */
-    struct sl_secret *secrets[8];
+    int64_t provision_timeout_ms;
+    struct hosting hosting;
+    struct emails *emails;
+    struct sl_seal_ring *data_keys; /* of connections' tokens at rest; may hold no key */
+    struct sl_arena *arena;         /* of the strings */
+    struct sl_secret *secrets[16];
     size_t secret_count;
 };
 
-/* NULL with `err` (PERMANENT) when a setting makes no sense: no database, a base URL that is none. A cloud that misses
+/* NULL with `err` (PERMANENT) when a setting makes no sense: no database, a base URL that is none, a template that is
+ * none. A cloud that misses
  * something is no error. */
 SL_MUST_CHECK struct settings *settings_create(const struct sl_config *config, struct sl_err *err);
 /* As many as the clouds' concurrency asks for, up to what the HTTP layer can have in the air. */

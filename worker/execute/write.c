@@ -10,10 +10,10 @@
 #include "worker/execute/engine_internal.h"
 #include "worker/execute/report.h"
 
-#define RESULT_BYTES_MAX 4096
-
 #define CUT_OFF " w.status IN ('queued', 'waiting') AND w.may_cancel AND j.cancel_requested "
 
+/* In id order, as apply locks them: so that nobody waits in a circle. */
+static const char LOCK_JOBS[] = "SELECT id FROM sluice.jobs WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE";
 /* One row for each flight. A job that is cancelled while it goes back to the queue or to wait for callbacks ends here
  * and now: nobody else would see the request. */
 static const char UPDATE_JOBS[] =
@@ -51,6 +51,17 @@ bool write_pending(const struct engine *engine)
     return engine->writes.count > 0 || engine->calls.count > 0 || outbox_has_confirmed(engine->outbox);
 }
 
+static bool queue_locks(struct engine *engine, struct flight *const *flights, size_t count, struct sl_err *err)
+{
+    struct sl_pg_array *ids = sl_pg_array_create(engine->arena, SL_PG_UUID);
+    struct sl_pg_params params;
+    for (size_t i = 0; i < count; i++)
+        sl_pg_array_uuid(ids, flights[i]->job.id);
+    sl_pg_params_init(&params, engine->arena);
+    sl_pg_array(&params, ids);
+    return sl_pg_queue(engine->pg, LOCK_JOBS, &params, err);
+}
+
 static bool queue_update(struct engine *engine, struct flight *const *flights, size_t count, struct sl_err *err)
 {
     static const enum sl_pg_type types[] = {SL_PG_UUID, SL_PG_INT8,  SL_PG_TEXT, SL_PG_BOOL, SL_PG_TEXT,
@@ -59,7 +70,7 @@ static bool queue_update(struct engine *engine, struct flight *const *flights, s
     struct sl_buf json;
     for (size_t i = 0; i < SL_ARRAY_LEN(types); i++)
         columns[i] = sl_pg_array_create(engine->arena, types[i]);
-    sl_buf_init(&json, RESULT_BYTES_MAX);
+    sl_buf_init(&json, FINDINGS_JSON_BYTES_MAX);
     for (size_t i = 0; i < count; i++) {
         const struct flight *flight = flights[i];
         sl_buf_reset(&json);
@@ -213,17 +224,17 @@ static void corner(struct engine *engine, struct flight *const *flights, size_t 
 static bool run_transaction(struct engine *engine, struct flight *const *flights, size_t count, struct written *written,
                             struct sl_err *err)
 {
-    PGresult *results[2] = {NULL};
+    PGresult *results[3] = {NULL};
     if (!sl_pg_queue(engine->pg, SL_PG_BEGIN, NULL, err))
         return false;
-    if (count > 0 && !queue_update(engine, flights, count, err))
+    if (count > 0 && (!queue_locks(engine, flights, count, err) || !queue_update(engine, flights, count, err)))
         return false;
-    if (!sl_pg_flush(engine->pg, results, count > 0 ? 2 : 1, err))
+    if (!sl_pg_flush(engine->pg, results, count > 0 ? 3 : 1, err))
         return false;
     if (count > 0)
-        read_update(results[1], written, count);
-    PQclear(results[0]);
-    PQclear(results[1]);
+        read_update(results[2], written, count);
+    for (size_t i = 0; i < SL_ARRAY_LEN(results); i++)
+        PQclear(results[i]);
     stage_events(engine, written, count);
     return commit(engine, err);
 }
@@ -234,7 +245,7 @@ bool write_some(struct engine *engine, struct sl_err *err)
     struct written written[ENGINE_WRITES_AT_ONCE_MAX];
     int64_t began_ms = sl_clock_mono_ms();
     int64_t lease_until_mono_ms = began_ms + engine->settings->lease_ms;
-    size_t count = engine->writes.count < engine->writes_at_once ? engine->writes.count : engine->writes_at_once;
+    size_t count = write_set_first(&engine->writes, engine->writes_at_once, ENGINE_WRITE_BYTES_MAX);
     if (engine->write_part == WRITE_CALLS)
         count = 0;
     sl_arena_reset(engine->arena);

@@ -296,12 +296,12 @@ static rd_kafka_resp_err_t send_once(struct outbox *outbox, const struct message
     return code;
 }
 
-/* True when there will be a delivery report. */
-static bool send_off(struct outbox *outbox, const struct message *message, int32_t partition,
-                     const struct flight *flight)
+/* No error: there will be a delivery report. */
+static rd_kafka_resp_err_t send_off(struct outbox *outbox, const struct message *message, int32_t partition,
+                                    const struct flight *flight)
 {
     if (!outbox->producer)
-        return false;
+        return RD_KAFKA_RESP_ERR__STATE;
     struct flight *copy = sl_malloc(sizeof(*copy));
     *copy = *flight;
     if (flight->row_id)
@@ -313,13 +313,21 @@ static bool send_off(struct outbox *outbox, const struct message *message, int32
         code = send_once(outbox, message, partition, copy);
     }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return true;
+        return code;
     outbox->in_flight--;
     if (flight->row_id)
         rowset_remove(outbox->rows, flight->row_id);
     sl_metric_add(outbox->failed_total, 1);
     free(copy);
-    return false;
+    return code;
+}
+
+/* The message's own fault: it will not go later either, and those behind it need not wait for it. */
+static bool is_messages_fault(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE ||
+           code == RD_KAFKA_RESP_ERR__INVALID_ARG || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
 }
 
 static void staged_clear(struct outbox *outbox)
@@ -342,7 +350,8 @@ void outbox_committed(struct outbox *outbox, const PGresult *insert_result)
         for (size_t i = 0; i < outbox->staged_count; i++) {
             const struct flight flight = {.row_id = sl_pg_get_int(insert_result, (int)i, 0)};
             /* One that finds no room stays with its row: the sweep produces it. */
-            (void)(rowset_is_full(outbox->rows) || send_off(outbox, outbox->staged[i], RD_KAFKA_PARTITION_UA, &flight));
+            if (!rowset_is_full(outbox->rows))
+                (void)send_off(outbox, outbox->staged[i], RD_KAFKA_PARTITION_UA, &flight);
         }
     }
     staged_clear(outbox);
@@ -368,8 +377,13 @@ bool outbox_adopt(struct outbox *outbox, int64_t row_id, struct sl_str topic, st
                               .value = value ? *value : SL_STR_NONE};
     const struct flight flight = {.row_id = row_id};
     bool ok = headers_read(headers_json, arena, message.headers, &message.header_count, err);
-    if (ok && !send_off(outbox, &message, RD_KAFKA_PARTITION_UA, &flight))
-        ok = sl_err_set(err, SL_ERR_RETRY, "outbox row %lld could not be produced", (long long)row_id);
+    rd_kafka_resp_err_t code =
+        ok ? send_off(outbox, &message, RD_KAFKA_PARTITION_UA, &flight) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        ok = sl_err_set(err, is_messages_fault(code) ? SL_ERR_PERMANENT : SL_ERR_RETRY,
+                        "outbox row %lld could not be produced", (long long)row_id);
+        sl_err_detail(err, "%s", rd_kafka_err2str(code));
+    }
     sl_arena_destroy(arena);
     return ok;
 }
@@ -384,7 +398,7 @@ bool outbox_produce(struct outbox *outbox, const char *topic, int32_t partition,
     if (header_count)
         memcpy(message.headers, headers, header_count * sizeof(*headers));
     const struct flight flight = {.confirmed = confirmed, .arg = arg};
-    return send_off(outbox, &message, partition, &flight);
+    return send_off(outbox, &message, partition, &flight) == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 void outbox_poll(struct outbox *outbox, int timeout_ms)

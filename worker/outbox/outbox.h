@@ -43,7 +43,8 @@ void outbox_committed(struct outbox *outbox, const PGresult *insert_result);
 void outbox_rolled_back(struct outbox *outbox);
 
 /* A row that stands in the table already (left over, or inserted by SQL): produced now, deleted like any other once
- * confirmed. `headers_json` as in the table. */
+ * confirmed. `headers_json` as in the table. RETRY when there is no room or no producer now, PERMANENT when the row
+ * itself can't be produced: those behind it may go on. */
 SL_MUST_CHECK bool outbox_adopt(struct outbox *outbox, int64_t row_id, struct sl_str topic, struct sl_str key,
                                 struct sl_str headers_json, const struct sl_str *value, struct sl_err *err);
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "common/utf8.h"
 #include "worker/payload/reader.h"
 
 #define SECONDS_MAX    INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
@@ -19,12 +20,22 @@ static const struct family families[] = {
     {"stripe.", "stripe", stripe_read, true},        {"github.", "github", github_read, false},
     {"callback.", "workflow", callback_read, false}, {"command.", "user", command_read, true},
     {"job.", "system", system_read, false},          {"timer.", "system", system_read, false},
+    {"member.", "system", system_read, false},
 };
 
 struct sl_str reader_str(const struct reader *reader, const char *path)
 {
     struct sl_str text = sl_json_str(reader->body, path);
     return sl_str_empty(text) ? SL_STR_NONE : sl_arena_str(reader->arena, text);
+}
+
+struct sl_str reader_lower(const struct reader *reader, const char *path)
+{
+    struct sl_str text = sl_json_str(reader->body, path);
+    char *copy = sl_arena_alloc(reader->arena, text.len + 1, 1);
+    for (size_t i = 0; i < text.len; i++)
+        copy[i] = text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? (char)(text.ptr[i] - 'A' + 'a') : text.ptr[i];
+    return text.len ? (struct sl_str){.ptr = copy, .len = text.len} : SL_STR_NONE;
 }
 
 struct sl_str reader_id(const struct reader *reader, const char *path)
@@ -55,20 +66,16 @@ struct sl_str reader_first(const struct reader *reader, const char *const *paths
     return SL_STR_NONE;
 }
 
-/* What ingress takes as a key: an id with control characters would not come back from the executor as it went. */
-static bool is_plain(struct sl_str text)
+bool reader_is_key(struct sl_str id)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
-            return false;
-    }
-    return true;
+    return id.len <= PAYLOAD_ID_BYTES_MAX && sl_utf8_is_plain(id);
 }
 
 struct sl_str reader_user(const struct reader *reader, const char *const *paths)
 {
     struct sl_str user = reader_first(reader, paths);
-    return user.len <= PAYLOAD_USER_ID_BYTES_MAX && is_plain(user) ? user : SL_STR_NONE;
+    /* What ingress takes as a key: an id with control characters would not come back from the executor as it went. */
+    return reader_is_key(user) ? user : SL_STR_NONE;
 }
 
 int64_t reader_seconds(const struct reader *reader, const char *path)
@@ -109,6 +116,7 @@ bool payload_read(const struct sl_event *event, struct sl_arena *arena, struct i
         .event_id = event->id,
         .source = event->source,
         .received_at_ms = event->received_at_ms,
+        .reply_to = event->reply_to,
         .actor = family ? sl_str_of(family->actor) : SL_STR("unknown"),
     };
     if (!family || (input.type == INPUT_UNKNOWN && !family->unknown_types)) {

@@ -15,12 +15,16 @@ struct reader {
 
 /* A copy of the string at the path; empty when absent or of another type. */
 struct sl_str reader_str(const struct reader *reader, const char *path);
+/* The same with its ASCII letters in lower case: addresses are compared so. */
+struct sl_str reader_lower(const struct reader *reader, const char *path);
 /* The same for an id that may come as a number. */
 struct sl_str reader_id(const struct reader *reader, const char *path);
 /* An id, or the id of an expanded object. `path` has room for ".id". */
 struct sl_str reader_ref(const struct reader *reader, const char *path);
 /* The first of the paths that is not empty; the list ends with NULL. */
 struct sl_str reader_first(const struct reader *reader, const char *const *paths);
+/* Can it be a key, a subject and a header? Empty is: it names nothing. */
+bool reader_is_key(struct sl_str id);
 /* A user's id: empty when it is longer than ids may be. */
 struct sl_str reader_user(const struct reader *reader, const char *const *paths);
 /* Unix seconds between 0 and the year 9999, else 0. */

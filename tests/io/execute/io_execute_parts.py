@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import uuid
 
 import psycopg
@@ -23,6 +24,9 @@ level = debug
 brokers = 127.0.0.1:1
 [policy]
 stop_grace = 500ms
+provision_timeout = 60s
+[region us-east]
+locations = ash,hil
 [worker]
 lease = 3s
 poll_interval = 50ms
@@ -39,6 +43,8 @@ run_stop_max = 3s
 owner = sluice-sim
 repo = agents
 app_url = http://127.0.0.1:1
+[cloud resend]
+from = Sluice <sluice@sluice.test>
 """
 
 
@@ -92,12 +98,62 @@ class Postgres:
             shutil.rmtree(self.home, ignore_errors=True)
 
 
+class LostCommit:
+    """A way to Postgres that is cut, once, when the COMMIT of a transaction that wrote `text` is answered: it holds,
+    and whoever sent it can't know."""
+
+    def __init__(self, postgres, text):
+        self.cut = threading.Event()
+        self._postgres, self._text, self._seen = postgres, text.encode(), False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"postgresql://postgres@127.0.0.1:{self._listener.getsockname()[1]}/postgres"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _address = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._postgres.port))
+            for source, target, look in ((client, server, self._sent), (server, client, self._answered)):
+                threading.Thread(target=self._pass_on, args=(source, target, look), daemon=True).start()
+
+    def _pass_on(self, source, target, look):
+        try:
+            while chunk := source.recv(1 << 20):
+                if not look(chunk):
+                    break
+                target.sendall(chunk)
+        except OSError:
+            pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def _sent(self, chunk):
+        self._seen = self._seen or self._text in chunk
+        return True
+
+    def _answered(self, chunk):
+        if not self._seen or self.cut.is_set() or b"COMMIT\0" not in chunk:
+            return True
+        self.cut.set()
+        return False
+
+
 class Engine:
     """An engine's process. `without` are variables that it shall miss, `with_` ones that it gets beside."""
 
-    def __init__(self, root, folder, world, name, without=(), with_=None, drain_ms=3000):
+    def __init__(self, root, folder, world, name, without=(), with_=None, drain_ms=3000, settings=SETTINGS):
         overlay = folder / f"{name}.conf"
-        overlay.write_text(SETTINGS)
+        overlay.write_text(settings)
         environment = {**os.environ, **world.environment, "DATABASE_URL": world.postgres.url, **(with_ or {})}
         for variable in (*without, "SLUICE_CONFIG", "GITHUB_REPO_OWNER", "GITHUB_REPO_NAME", "APP_URL",
                          "KAFKA_BROKERS", "HCLOUD_TOKEN_FILE"):
@@ -113,6 +169,9 @@ class Engine:
 
     def wake(self):
         self.process.send_signal(signal.SIGUSR1)
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
 
     def stop(self):
         self.process.terminate()
@@ -224,6 +283,12 @@ class World:
     def status(self, agent_id):
         row, = self.rows("SELECT server_id FROM sluice.agents WHERE id = %s", agent_id)
         return self.status_of(row["server_id"])
+
+    def user(self):
+        """A user without an agent, as plan() takes it."""
+        user = f"user-{uuid.uuid4().hex[:8]}"
+        self.rows("INSERT INTO sluice.users (id) VALUES (%s)", user)
+        return None, user
 
     def plan(self, agent, kind, args=None, backend=""):
         job_id, (agent_id, user) = str(uuid.uuid4()), agent

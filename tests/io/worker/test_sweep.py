@@ -95,3 +95,19 @@ def test_positions_stand_for_every_partition(bench):
     bench.worker()
     bench.caught_up()
     assert bench.value("SELECT count(*) FROM sluice.offsets WHERE topic = %s", EVENTS) == len(bench.ends(EVENTS))
+
+
+def test_a_row_that_cannot_be_published_blocks_nobody_behind_it(bench):
+    worker = bench.worker()
+    user, _ = bench.user()
+    since = bench.ends("sluice.directory.v1")
+    insert = ("INSERT INTO sluice.outbox (topic, key, headers, value, created_at)"
+              " VALUES ('sluice.directory.v1', convert_to(%s, 'UTF8'), '[]', %s, now() - interval '1 minute')")
+    endless = bench.value("WITH made AS (" + insert + " RETURNING id) SELECT id FROM made", user,
+                          b"x" * (8 * 1024 * 1024))
+    bench.rows(insert, user, b"small")
+    def ours(found):
+        return [m.value() for m in found if m.key() == user.encode()]
+    assert ours(bench.messages("sluice.directory.v1", since, ours)) == [b"small"]
+    assert "an outbox row can't be published" in worker.log()
+    bench.rows("DELETE FROM sluice.outbox WHERE id = %s", endless)

@@ -36,32 +36,6 @@ static struct step_result power_on_prepare(struct recipe_job *job, const struct 
     return server_prepare_power(job, settings, HETZNER_POWERON, request);
 }
 
-static struct step_result power_on_done(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
-                                        const struct sl_http_response *response)
-{
-    (void)settings;
-    (void)now_ms;
-    return server_action_started(job, response, "wait_action", "look_server");
-}
-
-static struct step_result wait_action_done(struct recipe_job *job, const struct recipe_settings *settings,
-                                           int64_t now_ms, const struct sl_http_response *response)
-{
-    (void)settings;
-    (void)now_ms;
-    return server_action_polled(job, response, "verify_running", "look_server");
-}
-
-static struct step_result wait_action_refused(struct recipe_job *job, const struct recipe_settings *settings,
-                                              int64_t now_ms, const struct classification *refusal)
-{
-    (void)settings;
-    (void)now_ms;
-    (void)refusal;
-    job->found.action_id[0] = '\0';
-    return step_next("verify_running");
-}
-
 static struct step_result verify_done(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
                                       const struct sl_http_response *response)
 {
@@ -83,15 +57,10 @@ static const struct step steps[] = {
      .look = "look_server",
      .wait_max_ms = MINUTES_MS(10),
      .prepare = power_on_prepare,
-     .done = power_on_done,
+     .done = power_changed,
      .refused = server_refused_get},
-    {.name = "wait_action",
-     .cloud = CLOUD_HETZNER,
-     .wait_max_ms = MINUTES_MS(10),
-     .prepare = server_prepare_action,
-     .done = wait_action_done,
-     .refused = wait_action_refused},
-    {.name = "verify_running",
+    POWER_WAIT_ACTION,
+    {.name = "verify_power",
      .cloud = CLOUD_HETZNER,
      .wait_max_ms = MINUTES_MS(10),
      .prepare = server_prepare_get,

@@ -89,32 +89,6 @@ static struct step_result power_off_prepare(struct recipe_job *job, const struct
     return server_prepare_power(job, settings, HETZNER_POWEROFF, request);
 }
 
-static struct step_result power_off_done(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
-                                         const struct sl_http_response *response)
-{
-    (void)settings;
-    (void)now_ms;
-    return server_action_started(job, response, "wait_action", "look_server");
-}
-
-static struct step_result wait_action_done(struct recipe_job *job, const struct recipe_settings *settings,
-                                           int64_t now_ms, const struct sl_http_response *response)
-{
-    (void)settings;
-    (void)now_ms;
-    return server_action_polled(job, response, "verify_off", "look_server");
-}
-
-static struct step_result wait_action_refused(struct recipe_job *job, const struct recipe_settings *settings,
-                                              int64_t now_ms, const struct classification *refusal)
-{
-    (void)settings;
-    (void)now_ms;
-    (void)refusal;
-    job->found.action_id[0] = '\0';
-    return step_next("verify_off");
-}
-
 static struct step_result verify_done(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
                                       const struct sl_http_response *response)
 {
@@ -157,15 +131,10 @@ static const struct step steps[] = {
      .look = "look_server",
      .wait_max_ms = MINUTES_MS(10),
      .prepare = power_off_prepare,
-     .done = power_off_done,
+     .done = power_changed,
      .refused = server_refused_get},
-    {.name = "wait_action",
-     .cloud = CLOUD_HETZNER,
-     .wait_max_ms = MINUTES_MS(10),
-     .prepare = server_prepare_action,
-     .done = wait_action_done,
-     .refused = wait_action_refused},
-    {.name = "verify_off",
+    POWER_WAIT_ACTION,
+    {.name = "verify_power",
      .cloud = CLOUD_HETZNER,
      .wait_max_ms = MINUTES_MS(10),
      .prepare = server_prepare_get,

@@ -47,6 +47,40 @@ static void a_result_that_cannot_be_read_counts_as_empty(void **state)
     sl_arena_destroy(arena);
 }
 
+static void data_is_carried_and_pending_is_kept_inside(void **state)
+{
+    struct sl_arena *arena = sl_arena_create(65536);
+    const struct plan plan = {.data = SL_STR("{\"purged\":3}"), .message = SL_STR("m")};
+    const struct plan later = {.answers_later = true, .message = SL_STR("m")};
+    const struct answer answer = {.message = SL_STR("open"), .data = SL_STR("{\"success\":true}")};
+    const struct outcome_head head = {.id = SL_STR("e"), .type = SL_STR("t"), .outcome = OUTCOME_APPLIED};
+    (void)state;
+    assert_str_is(outcome_write(arena, &head, outcome_result_of_plan(arena, &plan)),
+                  "{\"id\":\"e\",\"type\":\"t\",\"result\":\"applied\",\"http_status\":200,\"message\":\"m\","
+                  "\"job_ids\":[],\"data\":{\"purged\":3}}");
+    assert_str_is(outcome_result_of_plan(arena, &later), "{\"job_ids\":[],\"message\":\"m\",\"pending\":true}");
+    assert_true(outcome_is_pending(outcome_result_of_plan(arena, &later)));
+    assert_false(outcome_is_pending(outcome_result_of_plan(arena, &plan)));
+    assert_false(outcome_is_pending(SL_STR_NONE));
+    assert_str_is(outcome_result_of_answer(arena, &answer, (struct sl_uuid){.bytes = {1}}),
+                  "{\"job_ids\":[\"01000000-0000-0000-0000-000000000000\"],\"message\":\"open\","
+                  "\"data\":{\"success\":true}}");
+    /* What is kept inside is never told. */
+    assert_str_is(outcome_write(arena, &head, SL_STR("{\"pending\":true,\"answer\":{\"id\":\"x\"}}")),
+                  "{\"id\":\"e\",\"type\":\"t\",\"result\":\"applied\",\"http_status\":200,\"job_ids\":[],"
+                  "\"data\":{}}");
+    sl_arena_destroy(arena);
+}
+
+static void outcomes_are_read_as_they_are_spelled(void **state)
+{
+    (void)state;
+    for (int i = OUTCOME_NONE + 1; i < OUTCOME_COUNT; i++)
+        assert_int_equal(outcome_parse(sl_str_of(outcome_name((enum outcome)i))), i);
+    assert_int_equal(outcome_parse(SL_STR("Applied")), OUTCOME_NONE);
+    assert_int_equal(outcome_parse(SL_STR_NONE), OUTCOME_NONE);
+}
+
 static void each_outcome_has_its_http_status(void **state)
 {
     (void)state;
@@ -86,6 +120,8 @@ int main(void)
         cmocka_unit_test(a_refusal_carries_code_message_and_status),
         cmocka_unit_test(a_plan_gives_its_agent_and_jobs),
         cmocka_unit_test(a_result_that_cannot_be_read_counts_as_empty),
+        cmocka_unit_test(data_is_carried_and_pending_is_kept_inside),
+        cmocka_unit_test(outcomes_are_read_as_they_are_spelled),
         cmocka_unit_test(each_outcome_has_its_http_status),
         cmocka_unit_test(who_waits_is_a_partition_and_a_correlation),
     };

@@ -22,11 +22,12 @@ static void the_defaults_are_the_contracts(void **state)
         const char *name;
         int agents, messages, memory_mb;
         double cpu;
-        bool on_subscribe;
+        bool on_subscribe, is_workspace;
     } ROWS[] = {
-        {"free", 1, 100, 256, 0.25, false},         {"starter", 3, 1000, 512, 0.5, true},
-        {"professional", 10, 10000, 2048, 2, true}, {"enterprise", -1, -1, 8192, 4, true},
-        {"unlimited", -1, -1, 2048, 2, false},
+        {"free", 1, 100, 256, 0.25, false, false},         {"starter", 3, 1000, 512, 0.5, true, false},
+        {"professional", 10, 10000, 2048, 2, true, false}, {"enterprise", -1, -1, 8192, 4, true, false},
+        {"unlimited", -1, -1, 2048, 2, false, false},      {"solo", 1, 100, 256, 0.25, false, true},
+        {"workspace", 1, 100, 256, 0.25, false, true},
     };
     struct sl_err err = {0};
     (void)state;
@@ -54,6 +55,7 @@ static void the_defaults_are_the_contracts(void **state)
         assert_int_equal(offer->memory_mb, ROWS[i].memory_mb);
         assert_true(offer->cpu == ROWS[i].cpu);
         assert_int_equal(offer->on_subscribe_provision, ROWS[i].on_subscribe);
+        assert_int_equal(offer->is_workspace, ROWS[i].is_workspace);
     }
     assert_str_is(policy_offer_of_price(policy, SL_STR("price_s"))->name, "starter");
     assert_str_is(policy_offer_of_price(policy, SL_STR("price_nobody_named"))->name, "free");
@@ -80,10 +82,37 @@ static void a_cpu_that_is_no_number_is_refused(void **state)
     }
 }
 
+static void data_keys_come_with_it_or_are_refused(void **state)
+{
+    struct sl_err err = {0};
+    (void)state;
+    struct sl_config *config = load(NULL, NULL);
+    struct policy_set *set = policy_create(config, &err);
+    assert_non_null(set);
+    assert_true(sl_seal_ring_is_empty(policy_borrow_ring(set)));
+    policy_destroy(set);
+    sl_config_destroy(config);
+    assert_int_equal(setenv("SLUICE_DATA_KEYS", "k:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", 1), 0);
+    config = load(NULL, NULL);
+    set = policy_create(config, &err);
+    assert_non_null(set);
+    assert_false(sl_seal_ring_is_empty(policy_borrow_ring(set)));
+    policy_destroy(set);
+    sl_config_destroy(config);
+    assert_int_equal(setenv("SLUICE_DATA_KEYS", "k:c2hvcnQ=", 1), 0);
+    config = load(NULL, NULL);
+    assert_null(policy_create(config, &err));
+    assert_non_null(strstr(err.message, "data key 1"));
+    assert_null(strstr(err.message, "c2hv"));
+    sl_config_destroy(config);
+    assert_int_equal(unsetenv("SLUICE_DATA_KEYS"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults_are_the_contracts),
+        cmocka_unit_test(data_keys_come_with_it_or_are_refused),
         cmocka_unit_test(a_cpu_that_is_no_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

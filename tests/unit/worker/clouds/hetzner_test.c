@@ -165,9 +165,40 @@ static void limits_are_a_token_bucket(void **state)
     assert_false(limits.known);
 }
 
+static void a_server_to_be_made(void **state)
+{
+    (void)state;
+    static char user_data[HETZNER_USER_DATA_BYTES_MAX + 1];
+    struct hetzner_new_server server = {.name = SL_STR("agent-1"),
+                                        .server_type = SL_STR("cpx11"),
+                                        .image = SL_STR("ubuntu-24.04"),
+                                        .location = SL_STR("ash"),
+                                        .user_data = SL_STR("#cloud-config\n"),
+                                        .agent_label = SL_STR("a"),
+                                        .job_label = SL_STR("j"),
+                                        .generation_label = SL_STR("0")};
+    struct cloud_request request;
+    struct sl_err err = {0};
+    cloud_request_init(&request);
+    assert_true(hetzner_create_server(&account, &server, &request, NULL));
+    assert_string_equal(request.http.method, "POST");
+    assert_string_equal(request.http.url + request.path_at, "/servers");
+    assert_string_equal(
+        request.body.data,
+        "{\"name\":\"agent-1\",\"server_type\":\"cpx11\",\"image\":\"ubuntu-24.04\",\"location\":\"ash\","
+        "\"start_after_create\":true,\"user_data\":\"#cloud-config\\n\",\"labels\":{\"sluice-agent\":\"a\","
+        "\"sluice-job\":\"j\",\"sluice-generation\":\"0\"}}");
+    memset(user_data, 'x', sizeof(user_data));
+    server.user_data = (struct sl_str){.ptr = user_data, .len = sizeof(user_data)};
+    assert_false(hetzner_create_server(&account, &server, &request, &err));
+    assert_int_equal(err.error_class, SL_ERR_PERMANENT);
+    cloud_request_deinit(&request);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_server_to_be_made),
         cmocka_unit_test(requests),
         cmocka_unit_test(an_id_that_is_none_is_never_sent),
         cmocka_unit_test(a_server_is_read),

@@ -1,9 +1,9 @@
 /* brute_test.c - the rulebook over every combination of a small world: it answers each, the same way twice, by
  * legal moves only.
  *
- * The world: an agent in any state, with or without a server; a job of it of any kind, status and stage; what else
- * may be open; a subscription; a policy. The events: every type, about the job and agent there or about others,
- * young and stale.
+ * The world: an agent in any state, of any backend, with or without a server or app, a subscription's instance or
+ * not; a job of any kind, status and stage; what else may be open; a subscription, paid for or not; a policy. The
+ * events: every type, about the job and agent there or about others, young and stale.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -22,9 +22,14 @@ enum stage { STAGE_FRESH, STAGE_CALLED, STAGE_CLAIMED, STAGE_SETTLED, STAGE_CANC
 enum other { OTHER_NONE, OTHER_PROVISION, OTHER_ROLLBACK, OTHER_STOP, OTHER_DESTROY, OTHER_ELSEWHERE, OTHER_COUNT };
 enum gate { GATE_NONE, GATE_LIVE, GATE_PAST_DUE, GATE_ENDED, GATE_COUNT };
 enum variant { VARIANT_PLAIN, VARIANT_STALE, VARIANT_STRANGE, VARIANT_COUNT };
+enum owned { OWNED_NOT, OWNED_INSTANCE, OWNED_STOPPED, OWNED_COUNT };
 
+#define BACKENDS_COUNT 3
+
+/* Those of the second line go round beside the others: each meets each of them in some neighbour. */
 struct scenario {
-    int agent_status, has_server, kind, status, stage, other, gate, policy, type, variant;
+    int agent_status, has_server, kind, status, stage, other, type, variant;
+    int gate, policy, backend, owned, invoice_rank;
 };
 
 static struct scenario current;
@@ -36,7 +41,7 @@ static void on_abort(int number)
 {
     (void)number;
     const int *values = (const int *)&current;
-    char text[] = "scenario (agent server kind status stage other gate policy type variant): ";
+    char text[] = "scenario (agent server kind status stage other type variant, gate policy backend owned rank): ";
     ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
     for (size_t i = 0; i < sizeof(current) / sizeof(int); i++) {
         char digits[] = {(char)('0' + values[i] / 10), (char)('0' + values[i] % 10), ' '};
@@ -56,7 +61,14 @@ static void stage_job(struct job *job, int stage)
     job->generation = stage == STAGE_RETRIED;
 }
 
-static void add_other(struct world *world, int other)
+static const char *const BACKENDS[BACKENDS_COUNT] = {"github-actions", "provisioner", "hetzner"};
+
+static bool is_provisioners(const struct scenario *s)
+{
+    return s->backend == 1;
+}
+
+static void add_other(struct world *world, const struct scenario *s)
 {
     static const enum job_kind KINDS[OTHER_COUNT] = {
         [OTHER_PROVISION] = JOB_PROVISION,
@@ -64,19 +76,26 @@ static void add_other(struct world *world, int other)
         [OTHER_STOP] = JOB_STOP,
         [OTHER_DESTROY] = JOB_DESTROY,
     };
+    int other = s->other;
     if (other == OTHER_ELSEWHERE) {
         (void)world_agent(world, 'B', AGENT_PROVISIONING);
         (void)world_job(world, 'K', JOB_PROVISION, JOB_QUEUED, 'B');
     } else if (other != OTHER_NONE) {
-        (void)world_job(world, 'K', KINDS[other], JOB_QUEUED, 'A');
+        struct job *job = world_job(world, 'K', KINDS[other], JOB_QUEUED, 'A');
+        job->backend = sl_str_of(BACKENDS[s->backend]);
+        if (is_provisioners(s) && (other == OTHER_ROLLBACK || other == OTHER_DESTROY))
+            job->kind = JOB_DEPROVISION;
     }
 }
 
-static void add_gate(struct world *world, int gate)
+static void add_gate(struct world *world, const struct scenario *s)
 {
+    int gate = s->gate;
+    world->facts.user.invoice_rank = s->invoice_rank;
     if (gate == GATE_NONE)
         return;
     struct subscription *row = world_subscription(world, SL_STR("sub_1"), SL_STR("active"));
+    row->invoice_rank = s->invoice_rank;
     if (gate == GATE_PAST_DUE)
         row->status = SL_STR("past_due");
     if (gate == GATE_ENDED) {
@@ -85,26 +104,53 @@ static void add_gate(struct world *world, int gate)
     }
 }
 
+static void add_agent(struct world *world, const struct scenario *s)
+{
+    if (s->agent_status == AGENT_NONE)
+        return;
+    struct agent *agent = world_agent(world, 'A', (enum agent_status)s->agent_status);
+    agent->backend = sl_str_of(BACKENDS[s->backend]);
+    if (s->has_server && is_provisioners(s))
+        agent->app_name = SL_STR("app-1");
+    else if (s->has_server)
+        agent->server_id = SL_STR("s1");
+    if (s->owned != OWNED_NOT)
+        agent->subscription_id = SL_STR("sub_1");
+    if (s->owned == OWNED_STOPPED)
+        agent->stopped_by = SL_STR("sub_1");
+}
+
+static void add_job(struct world *world, const struct scenario *s)
+{
+    struct job *job = world_job(world, 'J', (enum job_kind)s->kind, (enum job_status)s->status, 'A');
+    job->backend = sl_str_of(BACKENDS[s->backend]);
+    if (s->kind >= JOB_EMAIL)
+        job->agent_id = (struct sl_uuid){.bytes = {0}};
+    if (s->policy & 1)
+        job->rule = SL_STR("job.failed.provision");
+    stage_job(job, s->stage);
+}
+
 static void build(struct world *world, const struct scenario *s)
 {
     world_reset(world);
     world->policy.free_tier = s->policy & 1;
     world->policy.checkout_provisions = !(s->policy & 2);
     world->policy.on_payment_failed = s->policy & 2 ? ON_PAYMENT_FAILED_KEEP : ON_PAYMENT_FAILED_STOP;
-    add_gate(world, s->gate);
-    if (s->agent_status != AGENT_NONE) {
-        struct agent *agent = world_agent(world, 'A', (enum agent_status)s->agent_status);
-        agent->server_id = s->has_server ? SL_STR("s1") : SL_STR_NONE;
-    }
+    world->policy.resume_on_payment = s->policy & 1;
+    add_gate(world, s);
+    add_agent(world, s);
     (void)world_agent(world, 'Z', AGENT_ACTIVE);
     world->facts.agents[world->facts.agent_count - 1].user_id = SL_STR(WORLD_OTHER);
     if (s->other == OTHER_ROLLBACK)
-        add_other(world, s->other);
-    stage_job(world_job(world, 'J', (enum job_kind)s->kind, (enum job_status)s->status, 'A'), s->stage);
+        add_other(world, s);
+    add_job(world, s);
     if (s->other != OTHER_ROLLBACK)
-        add_other(world, s->other);
+        add_other(world, s);
     (void)world_timer(world, "heartbeat_missed", 'J', 500);
     (void)world_timer(world, "provision_timeout", 'J', 500);
+    (void)world_timer_of(world, "grace_ending", SL_STR("sub_1"), 500);
+    (void)world_timer_of(world, "grace_expired", SL_STR("sub_1"), 500);
 }
 
 static struct input event_of(struct world *world, const struct scenario *s)
@@ -136,22 +182,59 @@ static struct input event_of(struct world *world, const struct scenario *s)
     } else if (s->type == INPUT_WORKFLOW_RUN) {
         input.as.workflow_run = (struct input_workflow_run){
             .job_id = world_id(letter), .run_id = run, .action = SL_STR("completed"), .conclusion = SL_STR("failure")};
-    } else if (s->type == INPUT_TIMER_HEARTBEAT_MISSED || s->type == INPUT_TIMER_PROVISION_TIMEOUT) {
-        const struct timer *timer = &world->facts.timers[s->type == INPUT_TIMER_HEARTBEAT_MISSED ? 0 : 1];
+    } else if (input_type_is_timer(input.type)) {
+        const struct timer *timer = &world->facts.timers[s->type - INPUT_TIMER_HEARTBEAT_MISSED];
         input.as.timer = (struct input_timer){.timer_id = timer->id,
                                               .subject = timer->subject,
                                               .job_id = world_id(letter),
                                               .due_at_ms = s->variant == VARIANT_STALE ? 400 : 500};
-    } else if (s->type >= INPUT_JOB_RETRY) {
+    } else if (s->type == INPUT_JOB_RETRY || s->type == INPUT_JOB_CANCEL ||
+               (s->type >= INPUT_JOB_DISPATCHED && s->type <= INPUT_JOB_CANCELLED)) {
         input.as.job = (struct input_job){.job_id = world_id(letter), .fence = s->variant == VARIANT_STALE ? 0 : 1};
     }
     return input;
 }
 
+/* What a backend removes by; and nobody is written to twice. */
+static void check_new_jobs(const struct world *world, const struct plan *plan)
+{
+    int emails = 0;
+    for (size_t i = 0; i < plan->job_count; i++) {
+        const struct job *job = &plan->jobs[i];
+        bool removes = job->kind == JOB_DESTROY || job->kind == JOB_ROLLBACK || job->kind == JOB_DEPROVISION;
+        if (facts_job(&world->facts, job->id))
+            continue;
+        emails += job->kind == JOB_EMAIL;
+        if (removes)
+            assert_int_equal(job->kind == JOB_DEPROVISION, sl_str_is(job->backend, "provisioner"));
+        if (job->kind == JOB_UPDATE_LIMITS)
+            assert_true(sl_str_is(job->backend, "provisioner"));
+    }
+    assert_true(emails <= 1);
+}
+
+/* While an agent is removed by one deprovision there is no second. */
+static void check_deprovisions(const struct world *world)
+{
+    int open = 0;
+    for (size_t i = 0; i < world->facts.job_count; i++) {
+        const struct job *job = &world->facts.jobs[i];
+        open += job->kind == JOB_DEPROVISION && !job->exists;
+    }
+    assert_true(open <= 1);
+}
+
 static void check_versions(const struct world *world, const struct plan *plan)
 {
-    for (size_t i = 0; i < plan->agent_count; i++)
-        assert_true(sl_str_is(plan->agents[i].user_id, WORLD_USER));
+    check_new_jobs(world, plan);
+    for (size_t i = 0; i < plan->agent_count; i++) {
+        const struct agent *after = &plan->agents[i];
+        const struct agent *before = facts_agent(&world->facts, after->id);
+        assert_true(sl_str_is(after->user_id, WORLD_USER));
+        /* Who runs was stopped by nobody. */
+        if (after->status == AGENT_ACTIVE && (!before || before->status != AGENT_ACTIVE))
+            assert_true(sl_str_empty(after->stopped_by));
+    }
     for (size_t i = 0; i < plan->job_count; i++) {
         const struct job *after = &plan->jobs[i];
         const struct job *before = facts_job(&world->facts, after->id);
@@ -201,13 +284,23 @@ static void check(struct world *world, const struct scenario *scenario)
     check_versions(world, plan);
     facts_apply(&world->facts, plan, world->arena);
     facts_check(&world->facts);
+    check_deprovisions(world);
     decided++;
     by_outcome[plan->outcome]++;
+}
+
+/* Commands about workspaces look at no job: they need not meet each. */
+static bool is_about_agents(int type)
+{
+    return (type < INPUT_CHECKOUT_START || type > INPUT_PURGE_STALE_RUNS) && type != INPUT_MEMBER_REMOVED;
 }
 
 static void check_events(struct world *world, struct scenario scenario)
 {
     for (scenario.type = 0; scenario.type < INPUT_TYPE_COUNT; scenario.type++) {
+        bool is_bare = scenario.stage == STAGE_FRESH && scenario.other == OTHER_NONE;
+        if (!is_bare && !is_about_agents(scenario.type))
+            continue;
         for (scenario.variant = 0; scenario.variant < VARIANT_COUNT; scenario.variant++) {
             /* Each event meets each gate and policy in some neighbour of the scenario, not in every one. */
             scenario.gate = (scenario.gate + 1) % GATE_COUNT;
@@ -217,13 +310,25 @@ static void check_events(struct world *world, struct scenario scenario)
     }
 }
 
+static void go_round(struct scenario *scenario)
+{
+    static int round;
+    round++;
+    scenario->gate = round % GATE_COUNT;
+    scenario->backend = round % BACKENDS_COUNT;
+    scenario->owned = round / BACKENDS_COUNT % OWNED_COUNT;
+    scenario->invoice_rank = round / 5 % 3;
+}
+
 static void check_jobs(struct world *world, struct scenario scenario)
 {
-    for (scenario.kind = JOB_PROVISION; scenario.kind <= JOB_UPDATE_LIMITS; scenario.kind++) {
+    for (scenario.kind = JOB_PROVISION; scenario.kind < JOB_KIND_COUNT; scenario.kind++) {
         for (scenario.status = JOB_QUEUED; scenario.status < JOB_STATUS_COUNT; scenario.status++) {
-            for (scenario.stage = 0; scenario.stage < STAGE_COUNT; scenario.stage++) {
+            /* How far a job came matters to its agent: of one without an agent one stage is enough. */
+            int stages = scenario.kind < JOB_EMAIL ? STAGE_COUNT : STAGE_CALLED;
+            for (scenario.stage = 0; scenario.stage < stages; scenario.stage++) {
                 for (scenario.other = 0; scenario.other < OTHER_COUNT; scenario.other++) {
-                    scenario.gate = (scenario.gate + 1) % GATE_COUNT;
+                    go_round(&scenario);
                     check_events(world, scenario);
                 }
             }

@@ -3,19 +3,27 @@
  *
  * Every step is drawn from a seeded generator. Events reach the rules late, twice and out of order, as they do in
  * life; the executor obeys the order and exclusion of the real one, and loses leases. The model knows which agents
- * have a server in the cloud.
+ * have a server or an app in a cloud.
  */
 #ifndef DECIDE_MACHINE_H
 #define DECIDE_MACHINE_H
 
 #include "tests/support/world.h"
 
-#define MACHINE_AGENTS   4
-#define MACHINE_LOG_MAX  64
-#define MACHINE_RUNS_MAX 64
-#define MACHINE_HISTORY  32
+#define MACHINE_AGENTS        4 /* made by command or checkout: 'A' to 'D' */
+#define MACHINE_SUBSCRIPTIONS 6 /* each brings an instance at most */
+#define MACHINE_PLACES        (MACHINE_AGENTS + MACHINE_SUBSCRIPTIONS + 1)
+#define MACHINE_LOG_MAX       64
+#define MACHINE_RUNS_MAX      64
+#define MACHINE_HISTORY       32
 
-struct run {
+/* Where an agent's server or app is, if it has one. */
+struct place {
+    struct sl_uuid agent_id;
+    bool is_taken;
+};
+
+struct dispatched_run {
     struct sl_str id;
     struct sl_uuid job_id, agent_id;
     bool works, claimed; /* still working; was granted its job */
@@ -30,9 +38,10 @@ struct machine {
     size_t log_count;
     struct input history[MACHINE_HISTORY]; /* decided before, to come again */
     size_t history_count;
-    struct run runs[MACHINE_RUNS_MAX];
+    struct dispatched_run runs[MACHINE_RUNS_MAX];
     size_t run_count;
-    bool has_server[MACHINE_AGENTS];
+    struct place places[MACHINE_PLACES];
+    size_t place_count;
 };
 
 void machine_init(struct machine *machine, uint64_t seed);

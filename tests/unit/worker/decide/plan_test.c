@@ -196,6 +196,24 @@ static void test_details_are_json(void **state)
     assert_true(sl_str_empty(detail_object(world.arena, members, 0)));
 }
 
+static void test_times_are_iso_8601(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t at_s;
+        const char *text;
+    } TIMES[] = {
+        {1, "1970-01-01T00:00:01Z"},          {951782399, "2000-02-28T23:59:59Z"},
+        {951782400, "2000-02-29T00:00:00Z"},  {951868800, "2000-03-01T00:00:00Z"},
+        {1709164800, "2024-02-29T00:00:00Z"}, {1795255200, "2026-11-21T10:00:00Z"},
+        {1798761599, "2026-12-31T23:59:59Z"}, {4107542400, "2100-03-01T00:00:00Z"},
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(TIMES); i++)
+        assert_true(sl_str_is(detail_time(world.arena, TIMES[i].at_s), TIMES[i].text));
+    assert_true(sl_str_empty(detail_time(world.arena, 0)));
+    assert_true(sl_str_is(detail_number(world.arena, -1), "-1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +225,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_facts_take_in_every_kind_of_row, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_requeued_job_goes_behind_the_new_ones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_details_are_json, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_times_are_iso_8601, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }

@@ -42,7 +42,7 @@ static void test_histories(void **state)
     static struct machine machine;
     long seed = number_of("SLUICE_SEED", 1);
     long histories = number_of("SLUICE_HISTORIES", HISTORIES_DEFAULT);
-    long provisioned = 0, destroyed = 0;
+    long provisioned = 0, destroyed = 0, instances = 0, expired = 0;
     (void)signal(SIGABRT, on_abort);
     for (long i = 0; i < histories; i++, seed++) {
         (void)snprintf(history_name, sizeof(history_name), "the history's seed: %ld\n", seed);
@@ -51,16 +51,22 @@ static void test_histories(void **state)
             machine_step(&machine);
         machine_settle(&machine);
         for (size_t a = 0; a < machine.world.facts.agent_count; a++) {
-            provisioned += machine.world.facts.agents[a].status == AGENT_ACTIVE;
-            destroyed += machine.world.facts.agents[a].status == AGENT_DESTROYED;
+            const struct agent *agent = &machine.world.facts.agents[a];
+            provisioned += agent->status == AGENT_ACTIVE;
+            destroyed += agent->status == AGENT_DESTROYED;
+            instances += agent->status == AGENT_ACTIVE && !sl_str_empty(agent->subscription_id);
+            expired += agent->status == AGENT_DESTROYED && !sl_str_empty(agent->stopped_by);
         }
         machine_deinit(&machine);
     }
-    print_message("%ld histories of %d steps up to seed %ld: %ld agents active at the end, %ld destroyed\n", histories,
-                  STEPS, seed - 1, provisioned, destroyed);
+    print_message("%ld histories of %d steps up to seed %ld: %ld agents active at the end, %ld of them instances; %ld"
+                  " destroyed, %ld of them by a grace period\n",
+                  histories, STEPS, seed - 1, provisioned, instances, destroyed, expired);
     /* The model really gets somewhere. */
     assert_true(provisioned > histories / 10);
     assert_true(destroyed > histories / 10);
+    assert_true(instances > histories / 10);
+    assert_true(expired > histories / 100);
 }
 
 int main(void)

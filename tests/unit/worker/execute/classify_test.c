@@ -11,11 +11,14 @@
 #include "tests/support/reply.h"
 #include "worker/execute/classify.h"
 
-#define NOW_MS     INT64_C(1795255200000)
-#define READS      false
-#define CHANGES    true
-#define H(code)    "{\"error\":{\"code\":\"" code "\",\"message\":\"m\",\"details\":null}}"
-#define M(message) "{\"message\":\"" message "\",\"documentation_url\":\"d\",\"status\":\"403\"}"
+#define NOW_MS        INT64_C(1795255200000)
+#define READS         false
+#define CHANGES       true
+#define H(code)       "{\"error\":{\"code\":\"" code "\",\"message\":\"m\",\"details\":null}}"
+#define E(message)    "{\"error\":\"" message "\"}"
+#define N(name)       "{\"statusCode\":400,\"name\":\"" name "\",\"message\":\"m\"}"
+#define S(type, code) "{\"error\":{\"type\":\"" type "\",\"code\":\"" code "\",\"message\":\"m\"}}"
+#define M(message)    "{\"message\":\"" message "\",\"documentation_url\":\"d\",\"status\":\"403\"}"
 
 static const struct {
     enum cloud_id cloud;
@@ -32,6 +35,32 @@ static const struct {
     {CLOUD_HETZNER, CHANGES, 0, NULL, "", VERDICT_UNKNOWN, CAUSE_OUTAGE, 0, 0},
     {CLOUD_HETZNER, READS, 0, NULL, "", VERDICT_NOT_DONE, CAUSE_OUTAGE, 0, 0},
     {CLOUD_HETZNER, CHANGES, -1, NULL, "", VERDICT_NOT_DONE, CAUSE_OUTAGE, 0, 0},
+    /* the provisioner */
+    {CLOUD_PROVISIONER, CHANGES, 200, NULL, "{}", VERDICT_DONE, CAUSE_NONE, 0, 0},
+    {CLOUD_PROVISIONER, CHANGES, 401, NULL, E("Unauthorized"), VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_PROVISIONER, CHANGES, 403, NULL, E("Forbidden"), VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_PROVISIONER, CHANGES, 404, NULL, E("App a not found"), VERDICT_REFUSED, CAUSE_GONE, 0, 0},
+    {CLOUD_PROVISIONER, CHANGES, 409, NULL, E("another account"), VERDICT_REFUSED, CAUSE_CONFLICT, 0, 0},
+    {CLOUD_PROVISIONER, CHANGES, 400, NULL, E("Invalid tier"), VERDICT_REFUSED, CAUSE_INVALID, 0, 0},
+    {CLOUD_PROVISIONER, CHANGES, 429, "retry-after: 1", E("Too many"), VERDICT_NOT_DONE, CAUSE_RATE, 1000, 0},
+    {CLOUD_PROVISIONER, CHANGES, 503, NULL, E("No capacity"), VERDICT_NOT_DONE, CAUSE_CAPACITY, 30000, 0},
+    {CLOUD_PROVISIONER, CHANGES, 503, NULL, "", VERDICT_UNKNOWN, CAUSE_OUTAGE, 0, 0},
+    /* Resend */
+    {CLOUD_RESEND, CHANGES, 200, NULL, "{}", VERDICT_DONE, CAUSE_NONE, 0, 0},
+    {CLOUD_RESEND, CHANGES, 401, NULL, N("missing_api_key"), VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_RESEND, CHANGES, 401, NULL, N("restricted_api_key"), VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_RESEND, CHANGES, 403, NULL, N("invalid_api_key"), VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_RESEND, CHANGES, 403, NULL, N("validation_error"), VERDICT_REFUSED, CAUSE_INVALID, 0, 0},
+    {CLOUD_RESEND, CHANGES, 422, NULL, N("invalid_from_address"), VERDICT_REFUSED, CAUSE_INVALID, 0, 0},
+    {CLOUD_RESEND, CHANGES, 409, NULL, N("invalid_idempotent_request"), VERDICT_REFUSED, CAUSE_CONFLICT, 0, 0},
+    {CLOUD_RESEND, CHANGES, 409, NULL, N("concurrent_idempotent_requests"), VERDICT_NOT_DONE, CAUSE_LOCKED, 1000, 0},
+    {CLOUD_RESEND, CHANGES, 429, "ratelimit-limit: 2\nratelimit-remaining: 0\nratelimit-reset: 3",
+     N("rate_limit_exceeded"), VERDICT_NOT_DONE, CAUSE_RATE, 3000, 0},
+    {CLOUD_RESEND, CHANGES, 429, "ratelimit-limit: 2\nratelimit-remaining: 0\nratelimit-reset: 1",
+     N("daily_quota_exceeded"), VERDICT_NOT_DONE, CAUSE_QUOTA, 600000, 0},
+    {CLOUD_RESEND, CHANGES, 429, "retry-after: 7200", N("monthly_quota_exceeded"), VERDICT_NOT_DONE, CAUSE_QUOTA,
+     7200000, 0},
+    {CLOUD_RESEND, CHANGES, 500, NULL, N("application_error"), VERDICT_UNKNOWN, CAUSE_OUTAGE, 0, 0},
     /* Hetzner */
     {CLOUD_HETZNER, READS, 200, NULL, "{}", VERDICT_DONE, CAUSE_NONE, 0, 0},
     {CLOUD_HETZNER, CHANGES, 201, NULL, "{}", VERDICT_DONE, CAUSE_NONE, 0, 0},
@@ -63,6 +92,44 @@ static const struct {
     {CLOUD_HETZNER, CHANGES, 504, NULL, H("timeout"), VERDICT_UNKNOWN, CAUSE_OUTAGE, 0, 0},
     {CLOUD_HETZNER, CHANGES, 301, NULL, "", VERDICT_NOT_DONE, CAUSE_INVALID, 5000, 3},
     {CLOUD_HETZNER, CHANGES, 999, NULL, "", VERDICT_UNKNOWN, CAUSE_OUTAGE, 0, 0},
+    /* Stripe */
+    {CLOUD_STRIPE, CHANGES, 200, NULL, "{}", VERDICT_DONE, CAUSE_NONE, 0, 0},
+    {CLOUD_STRIPE, CHANGES, 400, NULL, S("invalid_request_error", "parameter_missing"), VERDICT_REFUSED, CAUSE_INVALID,
+     0, 0},
+    {CLOUD_STRIPE, CHANGES, 400, NULL, "{\"error\":{\"type\":\"idempotency_error\",\"message\":\"m\"}}",
+     VERDICT_REFUSED, CAUSE_INVALID, 0, 0},
+    {CLOUD_STRIPE, CHANGES, 401, NULL, S("invalid_request_error", ""), VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_STRIPE, CHANGES, 402, NULL, S("card_error", "card_declined"), VERDICT_REFUSED, CAUSE_INVALID, 0, 0},
+    {CLOUD_STRIPE, CHANGES, 403, NULL, S("invalid_request_error", ""), VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},
+    {CLOUD_STRIPE, CHANGES, 404, NULL, S("invalid_request_error", "resource_missing"), VERDICT_REFUSED, CAUSE_GONE, 0,
+     0},
+    {CLOUD_STRIPE, CHANGES, 409, NULL, S("idempotency_error", "idempotency_key_in_use"), VERDICT_NOT_DONE, CAUSE_LOCKED,
+     0, 0},
+    {CLOUD_STRIPE, CHANGES, 409, NULL, "", VERDICT_NOT_DONE, CAUSE_CONFLICT, 1000, 0},
+    {CLOUD_STRIPE, CHANGES, 424, NULL, S("api_error", ""), VERDICT_UNKNOWN, CAUSE_CONFLICT, 1000, 0},
+    {CLOUD_STRIPE, CHANGES, 429, NULL, S("invalid_request_error", "lock_timeout"), VERDICT_NOT_DONE, CAUSE_LOCKED, 0,
+     0},
+    {CLOUD_STRIPE, CHANGES, 429, "stripe-rate-limited-reason: global-rate", S("invalid_request_error", "rate_limit"),
+     VERDICT_NOT_DONE, CAUSE_RATE, 1000, 0},
+    {CLOUD_STRIPE, CHANGES, 429, "stripe-rate-limited-reason: endpoint-concurrency",
+     S("invalid_request_error", "rate_limit"), VERDICT_NOT_DONE, CAUSE_RATE, 500, 0},
+    {CLOUD_STRIPE, CHANGES, 429, "stripe-rate-limited-reason: resource-specific",
+     S("invalid_request_error", "rate_limit"), VERDICT_NOT_DONE, CAUSE_LOCKED, 10000, 0},
+    {CLOUD_STRIPE, CHANGES, 429, "stripe-should-retry: false", S("invalid_request_error", "rate_limit"),
+     VERDICT_NOT_DONE, CAUSE_RATE, 1000, 0},
+    {CLOUD_STRIPE, CHANGES, 500, NULL, S("api_error", ""), VERDICT_UNKNOWN, CAUSE_OUTAGE, 0, 0},
+    {CLOUD_STRIPE, CHANGES, 500, "stripe-should-retry: false", S("api_error", ""), VERDICT_REFUSED, CAUSE_OUTAGE, 0, 0},
+    {CLOUD_STRIPE, CHANGES, 400, "stripe-should-retry: true", S("invalid_request_error", "lock"), VERDICT_NOT_DONE,
+     CAUSE_INVALID, 0, 0},
+    {CLOUD_STRIPE, CHANGES, 200, "stripe-should-retry: false", "{}", VERDICT_DONE, CAUSE_NONE, 0, 0},
+    {CLOUD_STRIPE, CHANGES, 0, NULL, "", VERDICT_UNKNOWN, CAUSE_OUTAGE, 0, 0},
+    /* Graph */
+    {CLOUD_GRAPH, READS, 401, NULL, H("InvalidAuthenticationToken"), VERDICT_REFUSED, CAUSE_INVALID, 0, 0},
+    {CLOUD_GRAPH, READS, 403, NULL, H("Forbidden"), VERDICT_REFUSED, CAUSE_INVALID, 0, 0},
+    {CLOUD_GRAPH, READS, 404, NULL, H("NotFound"), VERDICT_REFUSED, CAUSE_GONE, 0, 0},
+    {CLOUD_GRAPH, READS, 429, "retry-after: 30", H("TooManyRequests"), VERDICT_NOT_DONE, CAUSE_CAPACITY, 30000, 0},
+    {CLOUD_GRAPH, READS, 429, NULL, H("TooManyRequests"), VERDICT_NOT_DONE, CAUSE_CAPACITY, 1000, 0},
+    {CLOUD_GRAPH, READS, 503, "retry-after: 7", "", VERDICT_NOT_DONE, CAUSE_OUTAGE, 7000, 0},
     /* GitHub */
     {CLOUD_GITHUB, CHANGES, 204, NULL, "", VERDICT_DONE, CAUSE_NONE, 0, 0},
     {CLOUD_GITHUB, CHANGES, 401, NULL, M("Bad credentials"), VERDICT_NOT_DONE, CAUSE_AUTH, 0, 0},

@@ -64,6 +64,26 @@ static void a_write_set_holds_each_once(void **state)
     write_set_deinit(&set);
 }
 
+static void a_transaction_takes_as_many_as_their_catalogs_allow(void **state)
+{
+    (void)state;
+    struct write_set set;
+    struct flight flights[4] = {0};
+    write_set_init(&set, 4);
+    assert_int_equal(write_set_first(&set, 4, 100), 0);
+    for (int i = 0; i < 4; i++)
+        write_set_add(&set, &flights[i]);
+    assert_int_equal(write_set_first(&set, 4, 0), 4);
+    assert_int_equal(write_set_first(&set, 3, 0), 3);
+    for (int i = 0; i < 4; i++)
+        flights[i].job.found.catalog_bytes = 40;
+    assert_int_equal(write_set_first(&set, 4, 160), 4);
+    assert_int_equal(write_set_first(&set, 4, 159), 3);
+    assert_int_equal(write_set_first(&set, 4, 79), 1);
+    assert_int_equal(write_set_first(&set, 4, 1), 1);
+    write_set_deinit(&set);
+}
+
 static void sleepers_wake_in_the_order_of_their_times(void **state)
 {
     (void)state;
@@ -112,6 +132,7 @@ int main(void)
         cmocka_unit_test(a_pool_gives_what_it_has_and_no_more),
         cmocka_unit_test(a_list_gives_in_order_and_lets_go_in_the_middle),
         cmocka_unit_test(a_write_set_holds_each_once),
+        cmocka_unit_test(a_transaction_takes_as_many_as_their_catalogs_allow),
         cmocka_unit_test(sleepers_wake_in_the_order_of_their_times),
         cmocka_unit_test(nobody_is_woken_early),
     };

@@ -53,7 +53,7 @@ static void every_table_keeps_the_laws(void **state)
     (void)state;
     size_t count = 0;
     const struct recipe *const *recipes = recipes_all(&count);
-    assert_int_equal(count, 5);
+    assert_int_equal(count, 14);
     for (size_t i = 0; i < count; i++)
         recipe_check(recipes[i]);
 }
@@ -61,10 +61,18 @@ static void every_table_keeps_the_laws(void **state)
 static void a_job_finds_its_recipe(void **state)
 {
     (void)state;
-    assert_ptr_equal(recipe_of(JOB_PROVISION, SL_STR("github-actions")), &RECIPE_PROVISION_GITHUB);
-    assert_null(recipe_of(JOB_PROVISION, SL_STR("provisioner")));
-    assert_ptr_equal(recipe_of(JOB_STOP, SL_STR("anything")), &RECIPE_STOP);
-    assert_null(recipe_of(JOB_EMAIL, SL_STR("")));
+    assert_ptr_equal(recipe_of(JOB_PROVISION, SL_STR("github-actions"), SL_STR_NONE), &RECIPE_PROVISION_GITHUB);
+    assert_ptr_equal(recipe_of(JOB_PROVISION, SL_STR("hetzner"), SL_STR_NONE), &RECIPE_PROVISION_HETZNER);
+    assert_ptr_equal(recipe_of(JOB_PROVISION, SL_STR("provisioner"), SL_STR_NONE), &RECIPE_PROVISION_PROVISIONER);
+    assert_ptr_equal(recipe_of(JOB_EMAIL, SL_STR("resend"), SL_STR_NONE), &RECIPE_EMAIL);
+    assert_null(recipe_of(JOB_PROVISION, SL_STR(""), SL_STR_NONE));
+    assert_ptr_equal(recipe_of(JOB_STOP, SL_STR("anything"), SL_STR_NONE), &RECIPE_STOP);
+    assert_null(recipe_of(JOB_EMAIL, SL_STR(""), SL_STR_NONE));
+    assert_ptr_equal(recipe_of(JOB_STRIPE, SL_STR("stripe"), SL_STR("checkout")), &RECIPE_STRIPE_CHECKOUT);
+    assert_ptr_equal(recipe_of(JOB_STRIPE, SL_STR("stripe"), SL_STR("resume")), &RECIPE_STRIPE_RESUME);
+    assert_null(recipe_of(JOB_STRIPE, SL_STR("stripe"), SL_STR("no_such_op")));
+    assert_null(recipe_of(JOB_STRIPE, SL_STR("stripe"), SL_STR_NONE));
+    assert_ptr_equal(recipe_of(JOB_GRAPH, SL_STR("graph"), SL_STR_NONE), &RECIPE_GRAPH_CATALOG);
     assert_null(recipe_step(&RECIPE_STOP, SL_STR("no_such_step")));
 }
 
@@ -177,8 +185,8 @@ static void a_server_is_started_and_seen_running(void **state)
                {"look_server", GET_SERVER, 200, SERVER("off"), 0}, {"power_on", POWERON, 201, ACTION("running"), 0},
                {"wait_action", GET_ACTION, 200, ACTION("running"), 500}, {"wait_action", GET_ACTION, 503, "", 500},
                {"wait_action", GET_ACTION, 200, ACTION("success"), 500},
-               {"verify_running", GET_SERVER, 200, SERVER("starting"), 0},
-               {"verify_running", GET_SERVER, 200, SERVER("running"), 0});
+               {"verify_power", GET_SERVER, 200, SERVER("starting"), 0},
+               {"verify_power", GET_SERVER, 200, SERVER("running"), 0});
 }
 
 static void a_locked_server_is_waited_for(void **state)
@@ -189,7 +197,7 @@ static void a_locked_server_is_waited_for(void **state)
                {"power_on", POWERON, 423, BUSY, 0}, {"power_on", POWERON, 423, BUSY, 1000},
                {"power_on", POWERON, 201, ACTION("success"), 1000},
                {"wait_action", GET_ACTION, 200, ACTION("success"), 0},
-               {"verify_running", GET_SERVER, 200, SERVER("running"), 0});
+               {"verify_power", GET_SERVER, 200, SERVER("running"), 0});
 }
 
 static void a_lost_answer_to_power_on_is_looked_at(void **state)
@@ -275,7 +283,7 @@ static void a_guest_that_does_not_hear_is_cut_off_after_the_grace(void **state)
         RECIPE_STOP, scene_job(true, false), STEP_DONE, NULL, {"look_server", GET_SERVER, 200, SERVER("running"), 0},
         {"shut_down", SHUTDOWN, 201, ACTION("running"), 0}, {"wait_off", GET_SERVER, 200, SERVER("running"), 59999},
         {"wait_off", GET_SERVER, 200, SERVER("running"), 1}, {"power_off", POWEROFF, 201, ACTION("running"), 0},
-        {"wait_action", GET_ACTION, 200, ACTION("success"), 100}, {"verify_off", GET_SERVER, 200, SERVER("off"), 0});
+        {"wait_action", GET_ACTION, 200, ACTION("success"), 100}, {"verify_power", GET_SERVER, 200, SERVER("off"), 0});
 }
 
 static void the_grace_begins_when_the_shutdown_was_taken(void **state)
@@ -312,9 +320,40 @@ static void a_power_off_whose_answer_was_lost_is_looked_at(void **state)
         {"power_off", POWEROFF, 201, "{\"action\":", 0}, {"look_server", GET_SERVER, 200, SERVER("off"), 0});
 }
 
+/* A cloud that can't be called. */
+
+static void a_step_that_may_be_given_up_is_when_its_cloud_stays_closed(void **state)
+{
+    (void)state;
+    const struct recipe_settings settings = {.run_stop_max_ms = 300000};
+    struct recipe_job job = scene_job(true, true);
+    const struct step *find_run = recipe_step(&RECIPE_ROLLBACK, SL_STR("find_run"));
+    int attempt = 3;
+    assert_null(recipe_closed(find_run, &job, &settings, SCENE_NOW_MS, &attempt));
+    assert_null(recipe_closed(find_run, &job, &settings, SCENE_NOW_MS + 299999, &attempt));
+    assert_int_equal(attempt, 3);
+    assert_string_equal(recipe_closed(find_run, &job, &settings, SCENE_NOW_MS + 300000, &attempt), "find_server");
+    assert_int_equal(attempt, 0);
+    assert_int_equal(job.found.closed_from_ms, 0);
+}
+
+static void any_other_step_waits_for_its_cloud(void **state)
+{
+    (void)state;
+    const struct recipe_settings settings = {.run_stop_max_ms = 300000};
+    struct recipe_job job = scene_job(true, true);
+    const struct step *look = recipe_step(&RECIPE_STOP, SL_STR("look_server"));
+    int attempt = 0;
+    assert_null(recipe_closed(look, &job, &settings, SCENE_NOW_MS, &attempt));
+    assert_null(recipe_closed(look, &job, &settings, SCENE_NOW_MS + INT64_C(86400000), &attempt));
+    assert_int_equal(job.found.closed_from_ms, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_step_that_may_be_given_up_is_when_its_cloud_stays_closed),
+        cmocka_unit_test(any_other_step_waits_for_its_cloud),
         cmocka_unit_test(every_table_keeps_the_laws),
         cmocka_unit_test(a_job_finds_its_recipe),
         cmocka_unit_test(a_dispatch_that_tells_its_run),

@@ -205,6 +205,97 @@ static void times_beyond_the_calendar_are_not_given(void **state)
     done(&reading);
 }
 
+static void of_several_items_the_first_with_a_price_counts(void **state)
+{
+    static const struct {
+        const char *items;
+        const char *price;
+        int64_t end_s;
+    } ROWS[] = {
+        {"[{\"price\":{\"id\":\"p1\"},\"current_period_end\":1},{\"price\":{\"id\":\"p2\"},\"current_period_end\":2}]",
+         "p1", 1},
+        {"[{\"current_period_end\":1},{\"price\":{\"id\":\"p2\"},\"current_period_end\":2}]", "p2", 2},
+        {"[{\"price\":null,\"current_period_end\":1},{\"plan\":{\"id\":\"p2\"},\"current_period_end\":2}]", "p2", 2},
+        {"[{\"price\":{\"id\":\"p1\"},\"quantity\":0,\"current_period_end\":1}]", "p1", 1},
+        {"[{\"price\":\"p1\",\"current_period_end\":1}]", "p1", 1},
+        {"[{\"current_period_end\":1}]", "", 1},
+        {"[]", "", 0},
+        {"{}", "", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(ROWS); i++) {
+        char object[512];
+        (void)snprintf(object, sizeof(object), "{\"id\":\"sub_1\",\"status\":\"active\",\"items\":{\"data\":%s}}",
+                       ROWS[i].items);
+        struct reading reading = stripe("customer.subscription.updated", object);
+        assert_true(reading.ok);
+        assert_str_is(reading.input.as.subscription.price_id, ROWS[i].price);
+        assert_int_equal(reading.input.as.subscription.current_period_end_s, ROWS[i].end_s);
+        done(&reading);
+    }
+}
+
+static void a_failed_payment_says_why(void **state)
+{
+    struct reading reading = stripe("payment_intent.payment_failed",
+                                    "{\"id\":\"pi_1\",\"customer\":\"cus_1\",\"metadata\":{\"user_id\":\"u\"},"
+                                    "\"last_payment_error\":{\"message\":\"Your card was declined.\"}}");
+    (void)state;
+    assert_true(reading.ok);
+    assert_int_equal(reading.input.type, INPUT_STRIPE_PAYMENT_INTENT_FAILED);
+    assert_str_is(reading.input.user_named, "u");
+    assert_str_is(reading.input.as.payment.id, "pi_1");
+    assert_str_is(reading.input.as.payment.reason, "Your card was declined.");
+    done(&reading);
+    struct reading bare = stripe("payment_intent.payment_failed", "{\"id\":\"pi_1\",\"last_payment_error\":null}");
+    assert_true(bare.ok && sl_str_empty(bare.input.as.payment.reason));
+    done(&bare);
+}
+
+static void a_checkout_that_ends_otherwise_reads_alike(void **state)
+{
+    static const char *const TYPES[] = {"checkout.session.completed", "checkout.session.async_payment_succeeded",
+                                        "checkout.session.async_payment_failed", "checkout.session.expired"};
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(TYPES); i++) {
+        struct reading reading =
+            stripe(TYPES[i], "{\"id\":\"cs_1\",\"payment_status\":\"unpaid\",\"subscription\":\"sub_1\"}");
+        assert_true(reading.ok);
+        assert_str_is(reading.input.as.checkout.session_id, "cs_1");
+        assert_str_is(reading.input.as.checkout.payment_status, "unpaid");
+        assert_str_is(reading.input.as.checkout.subscription_id, "sub_1");
+        done(&reading);
+    }
+}
+
+/* They become keys, subjects of timers and headers: one that could not be these is refused at the door of the rules. */
+static void an_id_that_stripe_would_not_make_is_refused(void **state)
+{
+    static const struct {
+        const char *type, *before, *behind;
+    } BODIES[] = {
+        {"customer.subscription.updated", "", "\",\"status\":\"active\",\"customer\":\"cus_1"},
+        {"customer.subscription.updated", "sub_1\",\"status\":\"active\",\"customer\":\"", ""},
+        {"customer.created", "", "\",\"object\":\"customer"},
+        {"invoice.payment_failed", "in_1\",\"subscription\":\"", ""},
+        {"checkout.session.completed", "cs_1\",\"subscription\":\"", ""},
+    };
+    char longest[256], too_long[257], object[1024];
+    const char *const ids[] = {longest, too_long, "sub\\u0001"};
+    (void)state;
+    memset(longest, 'a', sizeof(longest) - 1);
+    memset(too_long, 'a', sizeof(too_long) - 1);
+    longest[sizeof(longest) - 1] = too_long[sizeof(too_long) - 1] = '\0';
+    for (size_t i = 0; i < SL_ARRAY_LEN(BODIES) * SL_ARRAY_LEN(ids); i++) {
+        const char *id = ids[i % SL_ARRAY_LEN(ids)];
+        size_t body = i / SL_ARRAY_LEN(ids);
+        (void)snprintf(object, sizeof(object), "{\"id\":\"%s%s%s\"}", BODIES[body].before, id, BODIES[body].behind);
+        struct reading reading = stripe(BODIES[body].type, object);
+        assert_int_equal(reading.ok, id == longest);
+        done(&reading);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +307,10 @@ int main(void)
         cmocka_unit_test(the_email_is_the_first_given),
         cmocka_unit_test(an_unknown_type_still_names_user_and_customer),
         cmocka_unit_test(what_is_no_such_object_is_refused),
+        cmocka_unit_test(of_several_items_the_first_with_a_price_counts),
+        cmocka_unit_test(a_failed_payment_says_why),
+        cmocka_unit_test(a_checkout_that_ends_otherwise_reads_alike),
+        cmocka_unit_test(an_id_that_stripe_would_not_make_is_refused),
         cmocka_unit_test(times_beyond_the_calendar_are_not_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
