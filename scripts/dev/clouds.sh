@@ -2,7 +2,7 @@
 # The simulated clouds (tests/clouds): one process, a port for each cloud and one to control them; env.sh makes the URLs.
 # They are started unless the caller has named every cloud. They forget all when they end.
 
-CLOUD_PORTS=(hetzner tailscale github stripe resend provisioner control)
+CLOUD_PORTS=(hetzner tailscale github stripe resend provisioner graph control)
 
 clouds_start() {
     local cloud listening="${RUN_DIR}/clouds.env" arguments=()

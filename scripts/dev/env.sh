@@ -13,6 +13,7 @@
 declare -A CLOUD_URLS=(
     [HCLOUD_ENDPOINT]="hetzner /v1" [TAILSCALE_BASE_URL]="tailscale" [GITHUB_API_URL]="github"
     [STRIPE_API_BASE]="stripe" [RESEND_BASE_URL]="resend" [DOKKU_PROVISIONER_URL]="provisioner"
+    [GRAPH_BASE_URL]="graph"
 )
 
 # families of names that programs read; a name of them that the caller has set is taken over
@@ -20,8 +21,7 @@ CALLERS_NAMES='^(SLUICE|KAFKA|STRIPE|GITHUB|HCLOUD|TAILSCALE|DOKKU|RESEND|GRAPH|
 CALLERS_NAMES+='|^(DATABASE_URL|APP_URL|EMAIL_FROM|ADMIN_EMAIL|PROVISIONER_API_KEY|DASHBOARD_WEBHOOK_SECRET)(_FILE)?$'
 
 # names that are for ./dev and its users: programs would take them for keys of their configuration
-DEV_NAMES=(SLUICE_INGRESS_URL SLUICE_CONSOLE_URL SLUICE_CONSOLE_TOKEN SLUICE_CLOUDS_CONTROL_URL SLUICE_PRESET
-    SLUICE_DEV_DIR)
+DEV_NAMES=(SLUICE_INGRESS_URL SLUICE_CONSOLE_URL SLUICE_CLOUDS_CONTROL_URL SLUICE_PRESET SLUICE_DEV_DIR)
 
 secret_of() { # name: prints it; made once for a STATE
     local secret
@@ -40,6 +40,7 @@ secret_new() { # name
     DASHBOARD_WEBHOOK_SECRET) printf 'whsec_%s' "$(head -c 24 /dev/urandom | base64)" ;;
     # as long as a real token
     HCLOUD_TOKEN) random_hex 32 ;;
+    SLUICE_DATA_KEYS) printf 'dev1:%s' "$(head -c 32 /dev/urandom | base64 -w0)" ;;
     STRIPE_SECRET_KEY) printf 'sk_test_%s' "$(random_hex 16)" ;;
     *) random_hex 32 ;;
     esac
@@ -91,12 +92,12 @@ env_complete() {
     SLUICE_DEV_DIR="${STATE}"
     SLUICE_INGRESS_URL="http://127.0.0.1:$(port_of INGRESS_PORT)"
     SLUICE_CONSOLE_URL="http://127.0.0.1:$(port_of CONSOLE_PORT)"
-    SLUICE_CONSOLE_TOKEN="$(secret_of SLUICE_CONSOLE_TOKEN)"
     our DATABASE_URL "$(postgres_url)"
     our KAFKA_BROKERS "127.0.0.1:$(port_of KAFKA_PORT)"
     our APP_URL "${SLUICE_INGRESS_URL}"
     for name in STRIPE_WEBHOOK_SECRET GITHUB_CALLBACK_SECRET GITHUB_WEBHOOK_SECRET DASHBOARD_WEBHOOK_SECRET \
-        SLUICE_JWT_SECRET STRIPE_SECRET_KEY GITHUB_PAT HCLOUD_TOKEN RESEND_API_KEY PROVISIONER_API_KEY; do
+        SLUICE_JWT_SECRET STRIPE_SECRET_KEY GITHUB_PAT HCLOUD_TOKEN RESEND_API_KEY PROVISIONER_API_KEY \
+        SLUICE_DATA_KEYS SLUICE_CONSOLE_TOKEN; do
         our "${name}" "$(secret_of "${name}")"
     done
     if [[ -z "${TAILSCALE_OAUTH_CLIENT_ID:-}${TAILSCALE_OAUTH_CLIENT_ID_FILE:-}" ]]; then

@@ -4,14 +4,14 @@
 PROGRAM_READY_S=60
 
 part_known() { # name
-    [[ "$1" =~ ^(postgres|kafka|clouds|ingress|worker-[1-9][0-9]?)$ ]]
+    [[ "$1" =~ ^(postgres|kafka|clouds|ingress|console|worker-[1-9][0-9]?)$ ]]
 }
 
 parts_check() { # names …
     local name
-    (($# > 0)) || usage_error "which part? postgres, kafka, clouds, ingress, worker-1 …"
+    (($# > 0)) || usage_error "which part? postgres, kafka, clouds, ingress, console, worker-1 …"
     for name in "$@"; do
-        part_known "${name}" || usage_error "there is no part '${name}': postgres, kafka, clouds, ingress, worker-1 …"
+        part_known "${name}" || usage_error "there is no part '${name}': postgres, kafka, clouds, ingress, console, worker-1 …"
     done
 }
 
@@ -28,12 +28,13 @@ part_start() { # name
     kafka) kafka_start ;;
     clouds) clouds_start ;;
     ingress) program_start ingress sluice-ingress SLUICE_INGRESS_LISTEN ;;
+    console) program_start console sluice-console SLUICE_CONSOLE_LISTEN ;;
     worker-*) program_start "${name}" sluice-worker SLUICE_WORKER_ADMIN_LISTEN ;;
     esac
     say "${name}" "ready (pid $(process_pid "${name}"))"
 }
 
-part_port() { # name: prints the port of ingress or of a worker
+part_port() { # name: prints the port of ingress, the console or a worker
     local key="${1^^}"
     port_of "${key//-/_}_PORT"
 }
@@ -84,9 +85,9 @@ part_stop() { # name
     say "$1" "stopped"
 }
 
-# The door first, then the workers, then what they work with. What isn't known by name is stopped too.
+# The doors first, then the workers, then what they work with. What isn't known by name is stopped too.
 parts_stop_all() {
-    local name file names=(ingress) last=(clouds kafka postgres)
+    local name file names=(ingress console) last=(clouds kafka postgres)
     for file in "${RUN_DIR}"/*.pid; do
         [[ -e "${file}" ]] || continue
         name="$(basename "${file}" .pid)"

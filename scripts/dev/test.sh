@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # Every test. Each runner writes JUnit XML to STATE/results; the last line of the output is the sum of them all.
 
-SUITES=(unit tables lint io clouds system)
+SUITES=(unit tables lint proto io clouds system)
 
 cmd_test() {
     local suite suites=("$@")
     ((${#suites[@]} > 0)) || suites=("${SUITES[@]}")
     for suite in "${suites[@]}"; do
-        [[ "${suite}" =~ ^(unit|tables|lint|io|clouds|system|fuzz)$ ]] \
+        [[ "${suite}" =~ ^(unit|tables|lint|proto|io|clouds|system|fuzz)$ ]] \
             || usage_error "there is no suite '${suite}': ${SUITES[*]} fuzz"
     done
     # systems of tests are their own, whatever the caller's shell says
@@ -50,7 +50,7 @@ test_builds() { # suites …
         # what is shipped is looked at as it is shipped
         lint) presets+=("${PRESET}" release) ;;
         fuzz) presets+=(fuzz) ;;
-        clouds) ;;
+        proto | clouds) ;;
         esac
     done
     while IFS= read -r preset; do
@@ -102,6 +102,11 @@ test_lint() {
 
 test_fuzz() {
     test_ctest fuzz fuzz --label-regex '^fuzz$'
+}
+
+# The written interfaces: proto/ and its examples.
+test_proto() {
+    test_pytest proto tests/proto
 }
 
 test_clouds() {

@@ -27,7 +27,7 @@ cmd_up() {
     env_write
     for name in "${missing[@]}"; do
         # schema and topics come between the servers and the programs
-        if [[ "${name}" == ingress || "${name}" == worker-* ]]; then
+        if [[ "${name}" == ingress || "${name}" == console || "${name}" == worker-* ]]; then
             up_schema_once
         fi
         UP_STARTED+=("${name}")
@@ -35,7 +35,7 @@ cmd_up() {
     done
     trap - EXIT INT TERM HUP
     lock_release "${lock}"
-    say "up" "${SLUICE_INGRESS_URL} with ${WORKERS} workers; the environment is in ${ENV_FILE#"${ROOT}/"}"
+    say "up" "${SLUICE_INGRESS_URL} with ${WORKERS} workers, console ${SLUICE_CONSOLE_URL}; the environment is in ${ENV_FILE#"${ROOT}/"}"
 }
 
 up_options() {
@@ -57,7 +57,7 @@ up_parts() { # sets `parts`: what this system consists of, in the order of start
     ! is_ours DATABASE_URL || parts+=(postgres)
     ! is_ours KAFKA_BROKERS || parts+=(kafka)
     ! clouds_are_ours || parts+=(clouds)
-    parts+=(ingress)
+    parts+=(ingress console)
     for ((number = 1; number <= WORKERS; number++)); do
         parts+=("worker-${number}")
     done
@@ -104,6 +104,8 @@ cmd_demo() {
         esac
     done
     ! process_alive ingress || was_up=true
+    # seven days are too long for a story
+    export SLUICE_POLICY_GRACE="${SLUICE_POLICY_GRACE:-8s}"
     cmd_up "${arguments[@]}"
     if [[ "${keep}" == false && "${was_up}" == false ]]; then
         trap 'cmd_down' EXIT

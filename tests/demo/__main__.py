@@ -13,11 +13,12 @@ from kit import stripe_events
 from kit.books import Books
 from kit.clouds import Clouds
 from kit.ingress import Ingress
+from kit.verdict import disagreements
 from kit.wait import until
 
 from . import pages
 
-USERS = ("ada", "bob", "cleo", "dan")
+USERS = ("ada", "bob", "cleo", "dan", "eve", "finn")
 
 
 class Story:
@@ -36,14 +37,45 @@ class Story:
         row = self.books.decided(event["id"])
         return event, row
 
-    def subscription(self, name, kind, status="active", **more):
-        obj = stripe_events.subscription(self.subscriptions[name], self.customers[name], status, "price_starter",
+    def subscription(self, name, kind, status="active", price="price_unlimited", **more):
+        obj = stripe_events.subscription(self.subscriptions[name], self.customers[name], status, price,
                                          user_id=self.users[name])
         return self.stripe(f"customer.subscription.{kind}", obj, **more)
 
     def invoice(self, name, kind, created):
         obj = stripe_events.invoice(self.customers[name], self.subscriptions[name], self.users[name])
         return self.stripe(f"invoice.{kind}", obj, created=created)
+
+    def address(self, name):
+        return f"{self.users[name]}@example.org"
+
+    def introduce(self, name):
+        """Stripe has the customer, and tells the user's e-mail address."""
+        self.clouds.customer(self.customers[name], self.address(name))
+        obj = stripe_events.customer(self.customers[name], self.address(name), self.users[name])
+        return self.stripe("customer.updated", obj)
+
+    def instance(self, name, *statuses):
+        """The agent that the user's subscription brought, once it is in one of the states."""
+        def probe():
+            row = self.books.row("SELECT * FROM sluice.agents WHERE subscription_id = %s", self.subscriptions[name])
+            return row if row and row["status"] in statuses else None
+        return until(probe, f"{name}'s instance to be {' or '.join(statuses)}", 60)
+
+    def app(self, app_name):
+        """The app as the provisioner has it, or None."""
+        return next((row for row in self.clouds.apps() if row["name"] == app_name), None)
+
+    def mailed(self, name, template):
+        """Waits until the e-mail made from the template has been sent; gives its subject."""
+        sent = until(lambda: self.books.row(
+            "SELECT id FROM sluice.jobs WHERE user_id = %s AND kind = 'email' AND status = 'succeeded'"
+            " AND args ->> 'template' = %s ORDER BY seq DESC LIMIT 1", self.users[name], template),
+            f"the e-mail '{template}' to {name}", 60)
+        return next(row["subject"] for row in self.clouds.emails() if row["idempotency_key"] == str(sent["id"]))
+
+    def billing(self, name):
+        return self.books.row("SELECT * FROM sluice.users WHERE id = %s", self.users[name])
 
     def agent(self, name, label):
         agent_id = str(uuid.uuid4())
@@ -141,6 +173,74 @@ def provision_failed(story):
     page.line("github", "took a dispatch and never answered", "looked for the run, found it: one server, not two")
 
 
+def tier_change(story):
+    page = story.page
+    page.heading("Eve subscribes to starter, and grows")
+    story.introduce("eve")
+    _, row = story.subscription("eve", "created", price="price_starter")
+    page.line("stripe", "customer.subscription.created", f"{row['outcome']} by {row['rule']}")
+    agent = story.instance("eve", "active")
+    page.line("provisioner", f"POST /provision for {agent['app_name']}", f"up at {agent['frontend_url']}")
+    page.line("resend", f"to {story.address('eve')}", f"“{story.mailed('eve', 'welcome')}”")
+    before = story.app(agent["app_name"])["limits"]
+    story.subscription("eve", "updated", price="price_professional")
+    until(lambda: story.app(agent["app_name"])["limits"] != before, "the new limits to be at the provisioner", 60)
+    after = story.app(agent["app_name"])["limits"]
+    page.line("stripe", "customer.subscription.updated: professional", changes(before, after))
+
+
+def changes(before, after):
+    return ", ".join(f"{name} {before[name]} → {after[name]}" for name in sorted(after) if before[name] != after[name])
+
+
+def workspace_upgrade(story):
+    page = story.page
+    page.heading("Finn wants a workspace; his card is declined, then it isn't")
+    story.introduce("finn")
+    session_id = ask_for_workspace(story)
+    story.stripe("payment_intent.payment_failed", stripe_events.payment_intent(
+        story.customers["finn"], story.users["finn"], "Your card was declined."), created=int(time.time()))
+    user = story.billing("finn")
+    assert user["pending_checkout"] is None and user["last_error"], user
+    page.line("stripe", "payment_intent.payment_failed", f"nothing pending, plan {user['plan']}: “{user['last_error']}”")
+    story.clouds.leave(session_id)
+    session_id = ask_for_workspace(story)
+    done = story.clouds.pay(session_id, story.address("finn"))
+    for event in done["events"]:
+        assert story.ingress.stripe(event).status_code == 200
+    row = story.books.decided(done["events"][-1]["id"])
+    user = story.billing("finn")
+    workspace = story.books.row("SELECT * FROM sluice.workspaces WHERE owner_id = %s", story.users["finn"])
+    page.line("stripe", "checkout.session.completed", f"{row['outcome']}: “{workspace['name']}” is {workspace['tier']}, "
+                                                      f"plan {user['plan']}, no error")
+    assert (workspace["tier"], user["plan"], user["last_error"]) == ("workspace", "workspace", None)
+
+
+def ask_for_workspace(story):
+    """The command, answered with Stripe's page once Stripe has made the session; gives the session's id."""
+    answer = story.ingress.api(story.users["finn"], "/api/workspaces/plan",
+                               {"plan_tier": "workspace", "workspace_name": "Finn & friends"}, wait_s=30)
+    assert answer.status_code == 200, answer.text
+    story.page.line("dashboard", "workspace.plan_change", f"200 {answer.json()['data']['checkout_url'][:44]}…")
+    return story.billing("finn")["pending_checkout"]["session_id"]
+
+
+def grace_period(story):
+    page = story.page
+    page.heading("Eve's payment fails, and nobody pays in time")
+    if not os.environ.get("SLUICE_POLICY_GRACE", "").endswith("s"):
+        page.line("policy", "grace periods of days", "left out: this system was up before with a grace too long for a story")
+        return
+    agent = story.instance("eve", "active")
+    story.invoice("eve", "payment_failed", int(time.time()))
+    agent = story.instance("eve", "paused", "destroying", "destroyed")
+    page.line("stripe", "invoice.payment_failed", f"{agent['app_name']} paused, “{story.mailed('eve', 'payment_failed')}”")
+    page.line("timer", "grace_ending", f"“{story.mailed('eve', 'grace_ending')}”")
+    story.instance("eve", "destroyed")
+    assert story.app(agent["app_name"]) is None
+    page.line("timer", "grace_expired", f"{agent['app_name']} deprovisioned, “{story.mailed('eve', 'suspended')}”")
+
+
 def subscription_deleted(story):
     page = story.page
     page.heading("Ada leaves")
@@ -170,24 +270,17 @@ def table_per_user(story):
 
 
 def ledger_agrees(story):
-    """True when every live server and device belongs to exactly one of our agents, and none is there twice."""
+    """True when what lives in the clouds is what the books say: no double, no orphan, nothing missing."""
     users = list(story.users.values())
-    owned = {str(row["id"]): row["server_id"] for row in
-             story.books.rows("SELECT id, server_id FROM sluice.agents WHERE user_id = ANY(%s)", users)}
-    ledger = story.clouds.ledger()
-    live = [server for server in ledger["hetzner"]["servers"]
-            if server["live"] and server["labels"].get("sluice-agent") in owned]
-    made = [server for server in ledger["hetzner"]["servers"] if server["labels"].get("sluice-agent") in owned]
-    devices = [device for device in ledger["tailscale"]["devices"]
-               if device["live"] and device["hostname"].removeprefix("agent-") in owned]
-    labels = [server["labels"]["sluice-agent"] for server in live]
-    doubles = len(labels) - len(set(labels))
-    orphans = [server for server in live if owned[server["labels"]["sluice-agent"]] != str(server["id"])]
-    missing = [agent for agent, server_id in owned.items() if server_id and agent not in labels]
+    faults = disagreements(story.books, story.clouds, users)
+    summary = story.clouds.summary()
     story.page.heading("The clouds' own ledger")
-    story.page.line("hetzner", f"{len(made)} servers made, {len(live)} live", f"{doubles} double, {len(orphans)} orphaned")
-    story.page.line("tailscale", f"{len(devices)} devices live", f"{len(missing)} servers missing")
-    return doubles == 0 and not orphans and not missing and len(devices) == len(live)
+    story.page.line("hetzner", f"{summary['live_servers']} servers live", f"{summary['live_devices']} devices with them")
+    story.page.line("provisioner", f"{summary['live_apps']} apps live", "each of one subscription")
+    story.page.line("resend", f"{summary['emails']} e-mails sent", "one for each decision to send one")
+    for fault in faults:
+        story.page.line("fault", fault, "")
+    return not faults and not any(summary["duplicates"].values())
 
 
 def main():
@@ -199,6 +292,9 @@ def main():
     duplicate_and_late(story)
     payment_failed(story)
     provision_failed(story)
+    tier_change(story)
+    workspace_upgrade(story)
+    grace_period(story)
     subscription_deleted(story)
     for user_id in story.users.values():
         story.books.user_settled(user_id, 60)

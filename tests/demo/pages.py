@@ -1,6 +1,6 @@
 """How the demo looks: headings, lines of who / what / outcome, a table. Colours only on a terminal."""
 
-WHO_WIDTH, WHAT_WIDTH = 10, 48
+WHO_WIDTH, WHAT_WIDTH = 11, 48
 
 
 class Page:

@@ -36,3 +36,34 @@ class Clouds:
 
     def summary(self):
         return self._call("GET", "/summary")
+
+    def customer(self, customer_id, email=None):
+        """A customer that Stripe has already."""
+        return self._call("POST", "/stripe/customers", {"id": customer_id, **({"email": email} if email else {})})
+
+    # Stripe's pages: nobody is told; the events that came of it are in the answer, to be sent by the test.
+
+    def pay(self, session_id, email=None, settled=True):
+        """The customer completes the session: {"session", "subscription", "events"}."""
+        return self._call("POST", f"/stripe/checkout/sessions/{session_id}/complete", {"email": email, "settled": settled})
+
+    def settle(self, session_id, succeeded):
+        """The bank's answer to a session completed unpaid."""
+        return self._call("POST", f"/stripe/checkout/sessions/{session_id}/settle", {"succeeded": succeeded})
+
+    def leave(self, session_id):
+        """The session expires."""
+        return self._call("POST", f"/stripe/checkout/sessions/{session_id}/expire", {})
+
+    def emails(self, to=None):
+        """E-mails that were sent, oldest first; to one address, where given."""
+        rows = self._call("GET", "/resend/emails")["emails"]
+        return [row for row in rows if to is None or to in row["to"]]
+
+    def graph_token(self, token, teams, **more):
+        """A token of Microsoft Graph and what it sees: [{"id", "displayName", "channels": […]}]."""
+        return self._call("POST", "/graph/tokens", {"token": token, "teams": teams, **more})
+
+    def apps(self, live=True):
+        """The provisioner's apps in the ledger."""
+        return [row for row in self.ledger()["provisioner"]["apps"] if row["live"] or not live]

@@ -15,6 +15,11 @@ def partitions_of(consumer, topic):
 
 def read_topic(env, topic):
     """All messages of a topic up to its present end: [(partition, offset, key, value, {header: value})]."""
+    return [message[:5] for message in read_stamped(env, topic)]
+
+
+def read_stamped(env, topic):
+    """As read_topic, each with its timestamp in ms behind: for events, the receipt."""
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": env["KAFKA_BROKERS"], "group.id": "kit", "enable.auto.commit": False,
         "auto.offset.reset": "earliest"})
@@ -32,8 +37,11 @@ def read_topic(env, topic):
         while wanted:
             message = consumer.poll(READ_TIMEOUT_S)
             assert message is not None and not message.error(), f"reading {topic}: {message and message.error()}"
+            if message.partition() not in wanted:
+                continue  # came after we looked where the end is
             headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
-            messages.append((message.partition(), message.offset(), message.key(), message.value(), headers))
+            messages.append((message.partition(), message.offset(), message.key(), message.value(), headers,
+                             message.timestamp()[1]))
             if message.offset() + 1 >= wanted[message.partition()]:
                 del wanted[message.partition()]
         return messages

@@ -11,6 +11,7 @@ import requests
 
 from .books import Books
 from .clouds import Clouds
+from .console import Console
 from .ingress import Ingress
 from .wait import until
 
@@ -31,12 +32,13 @@ def load_env(path):
 
 
 class System:
-    """`dev_dir` holds its data; `config` is an INI file laid over the default one, or None."""
+    """`dev_dir` holds its data; `config` is an INI file laid over the default one, or None; `variables` go before it."""
 
-    def __init__(self, dev_dir, config=None, workers=2):
+    def __init__(self, dev_dir, config=None, workers=2, variables=None):
         self.dev_dir = pathlib.Path(dev_dir)
         self.workers = workers
-        self._environment = {**os.environ, "SLUICE_DEV_DIR": str(self.dev_dir)}
+        self.config = config and pathlib.Path(config)
+        self._environment = {**os.environ, **(variables or {}), "SLUICE_DEV_DIR": str(self.dev_dir)}
         if config:
             self._environment["SLUICE_CONFIG"] = str(config)
         self.env = {}
@@ -96,6 +98,9 @@ class System:
 
     def ingress(self):
         return Ingress(self.env)
+
+    def console(self):
+        return Console(self.env)
 
     def books(self):
         return Books(self.env)

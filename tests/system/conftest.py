@@ -1,4 +1,4 @@
-"""One real system for all system tests: ingress, two workers, Kafka, Postgres and the simulated clouds.
+"""One real system for all system tests: ingress, two workers, the console, Kafka, Postgres and the simulated clouds.
 
 Every test makes users of its own, so that tests don't see each other; those that take servers down stand last, by name.
 At the end the clouds' ledger must agree with the books: no double, no orphan.
@@ -6,6 +6,7 @@ At the end the clouds' ledger must agree with the books: no double, no orphan.
 
 import os
 import pathlib
+import shutil
 import uuid
 
 import pytest
@@ -24,6 +25,7 @@ class World:
         self.ingress = system.ingress()
         self.books = system.books()
         self.clouds = system.clouds()
+        self.console = system.console()
 
     def user(self):
         """(user id, customer id), both new."""
@@ -76,7 +78,8 @@ class World:
 @pytest.fixture(scope="session")
 def system():
     base = pathlib.Path(os.environ.get("SLUICE_DEV_DIR", ROOT / ".dev" / "test"))
-    system = System(base / "system", CONFIG)
+    base.mkdir(parents=True, exist_ok=True)
+    system = System(base / "system", shutil.copy(CONFIG, base))  # a copy, which tests may change
     system.wipe()  # what an earlier run left behind is not this one's to explain
     system.up()
     system.ready()
@@ -107,7 +110,7 @@ def pytest_runtest_makereport(item):
     report = outcome.get_result()
     world = item.funcargs.get("world")
     if report.when == "call" and report.failed and world:
-        for name in ("ingress", "worker-1", "worker-2"):
+        for name in ("ingress", "worker-1", "worker-2", "console"):
             try:
                 lines = [line for line in world.system.log(name).splitlines() if "level=debug" not in line]
                 report.sections.append((f"log of {name}", "\n".join(lines[-25:])))

@@ -20,6 +20,8 @@ def test_status_users_agents_jobs_events(world):
         (("status",), ["worker", "Lag"]),
         (("users", "show", user_id), [user_id, "active", "agent_provisioned"]),
         (("agents", "show", agent_id), [agent_id, "provision", "/dispatches"]),
+        (("usage", "show", user_id), [user_id, "messages_per_day", "Months"]),
+        (("workspaces", "list", "--user", user_id, "--limit", "5"), ["no workspaces match"]),
         (("jobs", "list", "--user", user_id), [str(job["id"]), "succeeded"]),
         (("jobs", "show", str(job["id"])), ["dispatch", "heartbeat_missed"]),
         (("events", "list", "--user", user_id), ["command.agent.provision", "callback.completed"]),
