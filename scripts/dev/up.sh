@@ -119,7 +119,7 @@ cmd_demo() {
         PYTHONPATH="${ROOT}/tests" exec "${VENV_PYTHON}" -m demo
     ) || status=$?
     if [[ "${keep}" == true ]]; then
-        say "demo" "left running: ${SLUICE_INGRESS_URL}; console: ${SLUICE_CONSOLE_URL}; ./dev down stops it"
+        say "demo" "left running, with a grace period of ${SLUICE_POLICY_GRACE}: ${SLUICE_INGRESS_URL}; console: ${SLUICE_CONSOLE_URL}; ./dev down stops it"
     fi
     return "${status}"
 }
