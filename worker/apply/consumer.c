@@ -84,8 +84,9 @@ static bool configure(rd_kafka_conf_t *conf, const struct sl_config *config, str
         {"partition.assignment.strategy", "roundrobin"},
         {"session.timeout.ms", "6000"},
         {"heartbeat.interval.ms", "1000"},
-        /* Also how long a rebalance waits for a member whose connection broke while it was joining: the coordinator
-         * takes it for alive. Who polls too late loses the partitions to others, and the positions fence it. */
+        /* Also how long a rebalance waits for a member that never comes back: one whose connection broke while it was
+         * joining, or an id that librdkafka was given and abandoned (its issue 5569). Who polls too late loses the
+         * partitions to others, and the positions fence it. */
         {"max.poll.interval.ms", "30000"},
         {"topic.metadata.refresh.interval.ms", "30000"},
         {"queued.min.messages", "100000"},
