@@ -2,6 +2,7 @@
 #include "console/pool.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -27,6 +28,7 @@ struct pool {
     pthread_cond_t changed;
     struct pool_job *head, **tail;
     unsigned waiting;
+    atomic_int_fast64_t reached_at_ms; /* when a session last had an answer: who failed before that tries again */
     bool is_stopping;
     struct session sessions[POOL_SESSIONS_MAX];
 };
@@ -75,7 +77,8 @@ static bool open_session(struct session *session)
         return true;
     sl_pg_close(session->pg);
     session->pg = NULL;
-    if (session->tried_at_ms > 0 && now_ms - session->tried_at_ms < RECONNECT_MS)
+    bool is_back = atomic_load(&pool->reached_at_ms) >= session->tried_at_ms;
+    if (session->tried_at_ms > 0 && now_ms - session->tried_at_ms < RECONNECT_MS && !is_back)
         return false;
     session->pg = sl_pg_open(pool->options.url, "sluice-console", CONNECT_MS, &session->error);
     if (session->pg && !read_prepare(session->pg, pool->options.statement_timeout_ms, &session->error)) {
@@ -83,6 +86,8 @@ static bool open_session(struct session *session)
         session->pg = NULL;
     }
     session->tried_at_ms = session->pg ? 0 : sl_clock_mono_ms();
+    if (session->pg)
+        atomic_store(&pool->reached_at_ms, sl_clock_mono_ms());
     sl_readiness_set(pool->options.readiness, "postgres", session->pg ? "" : session->error.message);
     return session->pg != NULL;
 }
@@ -94,6 +99,7 @@ static void serve(struct session *session, struct pool_job *job)
     bool is_found = false;
     for (int attempt = 0; attempt < 2 && open_session(session); attempt++) {
         if (read_run(session->pg, &job->ask, job->arena, &job->json, &is_found, &session->error)) {
+            atomic_store(&session->pool->reached_at_ms, sl_clock_mono_ms());
             end(job, is_found ? POOL_FOUND : POOL_NOT_FOUND);
             return;
         }

@@ -315,3 +315,4 @@ class World:
             types = {event["job_id"]: event["type"] for event in self.events()}
             return all(types.get(job_id) == how for job_id in job_ids)
         until(all_ended, f"{len(job_ids)} jobs to end with {how}", timeout_s)
+        self.decide()  # the last one's event may have come between the deciding and the look

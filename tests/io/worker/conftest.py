@@ -155,6 +155,12 @@ class Bench:
         mark = uuid.uuid4().hex[:12]
         return f"user-{mark}", f"cus_{mark}"
 
+    def poison(self):
+        """A subscription's id that this database refuses, as only the database can know."""
+        self.rows("DO $$ BEGIN ALTER TABLE sluice.subscriptions ADD CONSTRAINT no_poison"
+                  " CHECK (position('sub_poison' IN id) = 0); EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+        return f"sub_poison{uuid.uuid4().hex}"
+
     def outcome(self, event_id, expected=None, timeout_s=30):
         """Waits for the event's row (in the expected outcome) and gives (outcome, error_code, rule)."""
         def probe():
