@@ -74,10 +74,12 @@ def test_claims_and_reports_that_are_refused(world, user):
     unknown = ingress.callback(str(uuid.uuid4()), "claimed", 1, user, wait_s=10)
     assert (unknown.status_code, unknown.json()["errorCode"]) == (404, "JOB_NOT_FOUND")
     rolled_back(world, agent_id)
-    ended = ingress.callback(job_id, "completed", job["run_id"], user, wait_s=10, server_id=1)
+    ended = ingress.callback(job_id, "completed", job["run_id"], user, wait_s=10, server_id=1, server_ip="198.18.0.1",
+                             tailscale_device_id="n1", tailscale_ip="100.64.0.1")
     assert (ended.status_code, ended.json()["errorCode"]) == (409, "JOB_ENDED")
     assert world.books.agent(agent_id)["status"] == "failed"
-    assert ingress.callback(job_id, "failed", job["run_id"], user).status_code == 200  # without waiting: received
+    late = ingress.callback(job_id, "failed", job["run_id"], user, error="late")
+    assert late.status_code == 200  # without waiting: received
 
 
 def test_a_failed_job_can_be_tried_again(world, user):
