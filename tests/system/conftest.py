@@ -98,6 +98,11 @@ def no_faults_left(world):
     world.clouds.clear_faults()
 
 
+@pytest.fixture
+def console(world):
+    return world.console
+
+
 def pytest_collection_modifyitems(items):
     """By file name, so that the tests that take servers down come last."""
     items.sort(key=lambda item: item.fspath.basename)

@@ -11,36 +11,12 @@ import uuid
 
 import pytest
 from kit import log, signing
+from kit.commands import COMMANDS
 from kit.system import ROOT
 
 EXAMPLES = {path.name.removeprefix("command.").removesuffix(".json"): json.loads(path.read_text(encoding="utf-8"))
             for path in sorted(pathlib.Path(ROOT, "proto", "examples").glob("command.*.*.json"))}
 NIL = "00000000-0000-0000-0000-000000000000"
-
-# type -> (method, path); the fields in braces are the path's
-ROUTES = {
-    "agent.create": ("POST", "/api/agents"),
-    "agent.provision": ("POST", "/api/agents/{agent_id}/provision"),
-    "agent.start": ("POST", "/api/agents/{agent_id}/start"),
-    "agent.stop": ("POST", "/api/agents/{agent_id}/stop"),
-    "agent.destroy": ("POST", "/api/agents/{agent_id}/destroy"),
-    "job.retry": ("POST", "/api/jobs/{job_id}/retry"),
-    "job.cancel": ("POST", "/api/jobs/{job_id}/cancel"),
-    "checkout.start": ("POST", "/api/checkout"),
-    "workspace.plan_change": ("POST", "/api/workspaces/plan"),
-    "subscription.resume": ("POST", "/api/workspaces/billing/subscription/resume"),
-    "workspace.invite": ("POST", "/api/workspaces/{workspace_id}/invites"),
-    "invite.accept": ("POST", "/api/invites/{token}/accept"),
-    "workspace.leave": ("POST", "/api/workspaces/{workspace_id}/leave"),
-    "workspace.revoke": ("POST", "/api/workspaces/{workspace_id}/revoke"),
-    "connection.share": ("POST", "/api/workspaces/{workspace_id}/connections/{connection_id}"),
-    "connection.unshare": ("DELETE", "/api/workspaces/{workspace_id}/connections/{connection_id}"),
-    "run.start": ("POST", "/api/workflows/{workflow_id}/runs"),
-    "run.finish": ("POST", "/api/runs/{run_id}/finish"),
-    "usage.record": ("POST", "/api/usage"),
-    "early_access.join": ("POST", "/api/early-access"),
-    "admin.purge_stale_runs": ("POST", "/api/admin/purge-stale-runs"),
-}
 
 
 def path_of(template, data):
@@ -55,7 +31,7 @@ def path_of(template, data):
 
 def rest(world, user_id, command_type, data):
     """The command as a REST request of the user, or None where a request can't say it."""
-    method, template = ROUTES[command_type]
+    method, template = COMMANDS[command_type]
     path = path_of(template, data)
     if path is None or (command_type != "early_access.join" and data.get("user_id") != user_id):
         return None
@@ -90,10 +66,10 @@ def invalid_json(answer):
 
 
 def test_every_command_has_examples():
-    assert set(EXAMPLES) == set(ROUTES)
+    assert set(EXAMPLES) == set(COMMANDS)
 
 
-@pytest.mark.parametrize("command_type", list(ROUTES))
+@pytest.mark.parametrize("command_type", list(COMMANDS))
 def test_bad_examples_name_their_fields(world, command_type):
     user_id, _ = world.user()
     for example in EXAMPLES[command_type]["bad"]:

@@ -44,9 +44,6 @@ static const char CONNECTIONS[] =
     " SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::timestamptz[])"
     " ON CONFLICT (workspace_id, id) DO UPDATE SET provider = excluded.provider, shared_by = excluded.shared_by,"
     " sealed = excluded.sealed, catalog = excluded.catalog, shared_at = excluded.shared_at, updated_at = now()";
-static const char SHARED_WORKFLOWS_GONE[] =
-    "DELETE FROM sluice.shared_workflows s USING unnest($1::uuid[], $2::text[]) AS g (workspace_id, workflow_id)"
-    " WHERE s.workspace_id = g.workspace_id AND s.workflow_id = g.workflow_id";
 static const char SHARED_WORKFLOWS[] =
     "INSERT INTO sluice.shared_workflows (workspace_id, workflow_id, shared_by, shared_at)"
     " SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])"
@@ -174,21 +171,17 @@ static void queue_connections(const struct attempt *attempt, struct pipeline *pi
 
 static void queue_shared_workflows(const struct attempt *attempt, struct pipeline *pipeline)
 {
-    struct columns gone, columns;
-    columns_init(&gone, attempt->arena, "ut");
+    struct columns columns;
     columns_init(&columns, attempt->arena, "uttw");
     for (size_t i = 0; i < attempt->commons.shared_workflow_count; i++) {
         const struct shared_workflow *shared = attempt->commons.shared_workflows[i];
-        if (!shared->changed || (shared->gone && !shared->exists))
+        if (!shared->changed)
             continue;
-        columns_uuid(shared->gone ? &gone : &columns, shared->workspace_id);
-        columns_text(shared->gone ? &gone : &columns, shared->workflow_id);
-        if (shared->gone)
-            continue;
+        columns_uuid(&columns, shared->workspace_id);
+        columns_text(&columns, shared->workflow_id);
         columns_text(&columns, shared->shared_by);
         columns_at_ms(&columns, shared->shared_at_ms);
     }
-    (void)columns_queue(&gone, SHARED_WORKFLOWS_GONE, pipeline);
     (void)columns_queue(&columns, SHARED_WORKFLOWS, pipeline);
 }
 

@@ -248,7 +248,7 @@ void plan_share_workflow(struct plan *plan, const struct commons *commons, struc
                                         .shared_at_ms = plan->input->received_at_ms};
     const struct shared_workflow *known =
         find_shared_workflow(commons->shared_workflows, commons->shared_workflow_count, &key);
-    if (!known || known->gone)
+    if (!known)
         (void)planned_shared_workflow(plan, &key);
 }
 

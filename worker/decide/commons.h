@@ -27,7 +27,7 @@ struct workspace {
     int64_t created_at_ms, closed_at_ms;
     struct sl_str cycle_subscription_id; /* of the billing cycle; empty: there is none */
     int64_t cycle_started_at_s, renews_at_s;
-    bool exists, changed, gone; /* never gone */
+    bool exists, changed;
 };
 
 struct member {
@@ -43,7 +43,7 @@ struct invite {
     struct sl_str email, token_sha256, invited_by;
     int64_t created_at_ms, expires_at_ms, accepted_at_ms, revoked_at_ms;
     struct sl_str accepted_by;
-    bool exists, changed, gone; /* never gone */
+    bool exists, changed;
 };
 
 struct connection {
@@ -58,21 +58,21 @@ struct shared_workflow {
     struct sl_uuid workspace_id;
     struct sl_str workflow_id, shared_by;
     int64_t shared_at_ms;
-    bool exists, changed, gone;
+    bool exists, changed;
 };
 
 struct run {
     struct sl_uuid workspace_id;
     struct sl_str id, workflow_id, user_id;
     int64_t started_at_ms, ended_at_ms;
-    struct sl_str end_reason;   /* finished, purged; empty: open */
-    bool exists, changed, gone; /* never gone */
+    struct sl_str end_reason; /* finished, purged; empty: open */
+    bool exists, changed;
 };
 
 struct early_access {
     struct sl_str email;
     int64_t joined_at_ms;
-    bool exists, changed, gone; /* never gone */
+    bool exists, changed;
 };
 
 /* Growing arrays of rows that keep their address. */
