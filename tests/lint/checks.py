@@ -21,7 +21,7 @@ LAYERS = {
     "web": ("web/", "common/"),
     "ingress": ("ingress/", "web/", "common/"),
     "console": ("console/", "web/", "common/"),
-    "ctl": ("ctl/", "worker/decide/", "common/"),
+    "ctl": ("ctl/", "worker/apply/", "worker/outbox/", "worker/payload/", "worker/decide/", "common/"),
     "worker/decide": ("worker/decide/", *VALUE_TYPES),
     "worker/payload": ("worker/payload/", "worker/decide/", "common/"),
     "worker/outbox": ("worker/outbox/", "worker/payload/", "worker/decide/", "common/"),
