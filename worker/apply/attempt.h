@@ -47,6 +47,7 @@ struct decision {
     const struct decision *first; /* the decision of the same id earlier in the batch */
     struct plan *plan;
     enum outcome outcome;
+    struct sl_str seen_json;    /* events.seen */
     struct sl_str result_json;  /* events.result */
     struct sl_str outcome_json; /* for the outcomes topic and for who waits; empty: told to nobody now */
     bool answered;              /* after the commit: the command that the plan answers was waiting for it */
