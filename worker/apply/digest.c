@@ -7,6 +7,8 @@
 
 #include "common/json.h"
 
+#define DIGEST_BEGIN UINT64_C(14695981039346656037)
+
 static void add_bytes(uint64_t *digest, const void *bytes, size_t count)
 {
     const uint8_t *at = bytes;
@@ -28,7 +30,8 @@ static void add_str(uint64_t *digest, struct sl_str text)
     add_bytes(digest, text.ptr, text.len);
 }
 
-/* The same for every way to write the document: what Postgres gives back of a jsonb is not the text that it was given. */
+/* The same for every way to write the document: what Postgres gives back of a jsonb is not the text that it was given.
+ */
 static void add_json(uint64_t *digest, struct sl_str text)
 {
     SL_JSON_AUTO *json = NULL;
@@ -69,18 +72,10 @@ static void add_user(uint64_t *digest, const struct user *user)
 static void add_subscription(uint64_t *digest, const struct subscription *row)
 {
     const struct sl_str texts[] = {row->id, row->user_id, row->customer_id, row->status, row->price_id, row->tier};
-    const int64_t numbers[] = {row->max_agents,
-                               row->max_messages_per_day,
-                               row->current_period_start_s,
-                               row->current_period_end_s,
-                               row->trial_end_s,
-                               row->cancel_at_s,
-                               row->canceled_at_s,
-                               row->cancel_at_period_end,
-                               row->object_created_s,
-                               row->object_rank,
-                               row->invoice_created_s,
-                               row->invoice_rank};
+    const int64_t numbers[] = {row->max_agents,           row->max_messages_per_day, row->current_period_start_s,
+                               row->current_period_end_s, row->trial_end_s,          row->cancel_at_s,
+                               row->canceled_at_s,        row->cancel_at_period_end, row->object_created_s,
+                               row->object_rank,          row->invoice_created_s,    row->invoice_rank};
     for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++)
         add_str(digest, texts[i]);
     for (size_t i = 0; i < SL_ARRAY_LEN(numbers); i++)
@@ -89,9 +84,9 @@ static void add_subscription(uint64_t *digest, const struct subscription *row)
 
 static void add_agent(uint64_t *digest, const struct agent *row)
 {
-    const struct sl_str texts[] = {row->user_id,      row->name,           row->backend,         row->region,
-                                   row->server_id,    row->server_ip,      row->status_reason,   row->tailscale_device_id,
-                                   row->tailscale_ip, row->app_name,       row->frontend_url,    row->backend_url,
+    const struct sl_str texts[] = {row->user_id,      row->name,           row->backend,       row->region,
+                                   row->server_id,    row->server_ip,      row->status_reason, row->tailscale_device_id,
+                                   row->tailscale_ip, row->app_name,       row->frontend_url,  row->backend_url,
                                    row->stopped_by,   row->subscription_id};
     int64_t cpu_limit;
     memcpy(&cpu_limit, &row->cpu_limit, sizeof(cpu_limit));
@@ -105,19 +100,16 @@ static void add_agent(uint64_t *digest, const struct agent *row)
 
 static void add_job(uint64_t *digest, const struct job *row)
 {
-    const struct sl_str texts[] = {row->user_id, row->backend,     row->run_id, row->dispatched_run_id,
-                                   row->rule,    row->answer_type, job_status_is_open(row->status) ? SL_STR_NONE
-                                                                                                   : row->error};
-    const int64_t numbers[] = {row->kind,
-                               row->status,
-                               row->generation,
-                               row->priority,
-                               row->deadline_at_ms,
-                               row->claimed_at_ms,
-                               row->heartbeat_at_ms,
-                               row->ended_at_ms,
-                               row->cancel_requested,
-                               row->seq == JOB_SEQ_REQUEUE};
+    const struct sl_str texts[] = {row->user_id,
+                                   row->backend,
+                                   row->run_id,
+                                   row->dispatched_run_id,
+                                   row->rule,
+                                   row->answer_type,
+                                   job_status_is_open(row->status) ? SL_STR_NONE : row->error};
+    const int64_t numbers[] = {
+        row->kind,          row->status,          row->generation,  row->priority,         row->deadline_at_ms,
+        row->claimed_at_ms, row->heartbeat_at_ms, row->ended_at_ms, row->cancel_requested, row->seq == JOB_SEQ_REQUEUE};
     add_uuid(digest, row->id);
     add_uuid(digest, row->agent_id);
     add_json(digest, row->args);
@@ -146,7 +138,7 @@ static void add_workspaces(uint64_t *digest, const struct commons_changes *chang
 {
     for (size_t i = 0; i < changes->workspace_count; i++) {
         const struct workspace *row = changes->workspaces[i];
-        const int64_t numbers[] = {row->runs_used, row->runs_since_ms, row->created_at_ms,
+        const int64_t numbers[] = {row->runs_used,    row->runs_since_ms,      row->created_at_ms,
                                    row->closed_at_ms, row->cycle_started_at_s, row->renews_at_s};
         add_uuid(digest, row->id);
         add_str(digest, row->name);
@@ -176,6 +168,25 @@ static void add_workspaces(uint64_t *digest, const struct commons_changes *chang
     }
 }
 
+/* In any order: that of runs which began in the same millisecond means nothing. */
+static void add_runs(uint64_t *digest, const struct commons_changes *changes)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < changes->run_count; i++) {
+        const struct run *row = changes->runs[i];
+        uint64_t one = DIGEST_BEGIN;
+        add_uuid(&one, row->workspace_id);
+        add_str(&one, row->id);
+        add_str(&one, row->workflow_id);
+        add_str(&one, row->user_id);
+        add_int(&one, row->started_at_ms);
+        add_int(&one, row->ended_at_ms);
+        add_str(&one, row->end_reason);
+        sum += one;
+    }
+    add_int(digest, (int64_t)sum);
+}
+
 static void add_commons(uint64_t *digest, const struct commons_changes *changes)
 {
     add_workspaces(digest, changes);
@@ -193,16 +204,7 @@ static void add_commons(uint64_t *digest, const struct commons_changes *changes)
         add_str(digest, changes->shared_workflows[i]->workflow_id);
         add_str(digest, changes->shared_workflows[i]->shared_by);
     }
-    for (size_t i = 0; i < changes->run_count; i++) {
-        const struct run *row = changes->runs[i];
-        add_uuid(digest, row->workspace_id);
-        add_str(digest, row->id);
-        add_str(digest, row->workflow_id);
-        add_str(digest, row->user_id);
-        add_int(digest, row->started_at_ms);
-        add_int(digest, row->ended_at_ms);
-        add_str(digest, row->end_reason);
-    }
+    add_runs(digest, changes);
     for (size_t i = 0; i < changes->early_access_count; i++)
         add_str(digest, changes->early_accesses[i]->email);
 }
@@ -231,7 +233,7 @@ static void add_words(uint64_t *digest, const struct plan *plan)
 
 int64_t digest_of_plan(const struct plan *plan)
 {
-    uint64_t digest = UINT64_C(14695981039346656037);
+    uint64_t digest = DIGEST_BEGIN;
     add_str(&digest, sl_str_of(plan->rule));
     add_str(&digest, sl_str_of(outcome_name(plan->outcome)));
     add_str(&digest, plan->error ? sl_str_of(error_code_name(plan->error)) : SL_STR_NONE);

@@ -30,8 +30,8 @@ void history_commons_deinit(struct history_commons *store);
 void history_commons_sweep(struct history_commons *store);
 /* What the event's rules read, made in `arena`. `subscriptions`: the user's (struct subscription), may be NULL. */
 void history_commons_load(const struct history_commons *store, const struct input *input, unsigned reads,
-                          const struct policy *policy, const struct row_list *subscriptions, struct commons *ret_commons,
-                          struct sl_arena *arena);
+                          const struct policy *policy, const struct row_list *subscriptions,
+                          struct commons *ret_commons, struct sl_arena *arena);
 /* Keeps the rows that changed in a commons of history_commons_load. */
 void history_commons_keep(struct history_commons *store, const struct commons *commons);
 

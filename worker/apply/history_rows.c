@@ -12,22 +12,24 @@ struct row_shape {
     size_t texts[TEXTS_MAX]; /* where the struct sl_str members are */
 };
 
-#define TEXT(noun, member)   offsetof(struct noun, member)
-#define SHAPE(noun, n, ...) {.bytes = sizeof(struct noun), .text_count = (n), .texts = {__VA_ARGS__}}
+#define TEXT(noun, member) offsetof(struct noun, member)
+#define SHAPE(noun, n, ...)                                                                                            \
+    {                                                                                                                  \
+        .bytes = sizeof(struct noun), .text_count = (n), .texts = { __VA_ARGS__ }                                      \
+    }
 
 static const struct row_shape SHAPES[ROW_KIND_COUNT] = {
     [ROW_USER] = SHAPE(user, 8, TEXT(user, id), TEXT(user, email), TEXT(user, plan), TEXT(user, stripe_customer_id),
                        TEXT(user, pending_session_id), TEXT(user, pending_plan), TEXT(user, pending_workspace_name),
                        TEXT(user, last_error)),
-    [ROW_SUBSCRIPTION] = SHAPE(subscription, 6, TEXT(subscription, id), TEXT(subscription, user_id),
-                               TEXT(subscription, customer_id), TEXT(subscription, status),
-                               TEXT(subscription, price_id), TEXT(subscription, tier)),
-    [ROW_AGENT] =
-        SHAPE(agent, 14, TEXT(agent, user_id), TEXT(agent, name), TEXT(agent, backend), TEXT(agent, region),
-              TEXT(agent, status_reason), TEXT(agent, server_id), TEXT(agent, server_ip),
-              TEXT(agent, tailscale_device_id), TEXT(agent, tailscale_ip), TEXT(agent, app_name),
-              TEXT(agent, frontend_url), TEXT(agent, backend_url), TEXT(agent, subscription_id),
-              TEXT(agent, stopped_by)),
+    [ROW_SUBSCRIPTION] =
+        SHAPE(subscription, 6, TEXT(subscription, id), TEXT(subscription, user_id), TEXT(subscription, customer_id),
+              TEXT(subscription, status), TEXT(subscription, price_id), TEXT(subscription, tier)),
+    [ROW_AGENT] = SHAPE(agent, 14, TEXT(agent, user_id), TEXT(agent, name), TEXT(agent, backend), TEXT(agent, region),
+                        TEXT(agent, status_reason), TEXT(agent, server_id), TEXT(agent, server_ip),
+                        TEXT(agent, tailscale_device_id), TEXT(agent, tailscale_ip), TEXT(agent, app_name),
+                        TEXT(agent, frontend_url), TEXT(agent, backend_url), TEXT(agent, subscription_id),
+                        TEXT(agent, stopped_by)),
     [ROW_JOB] = SHAPE(job, 12, TEXT(job, user_id), TEXT(job, backend), TEXT(job, args), TEXT(job, step),
                       TEXT(job, run_id), TEXT(job, dispatched_run_id), TEXT(job, error), TEXT(job, cause_event_id),
                       TEXT(job, cause_source), TEXT(job, rule), TEXT(job, answer_type), TEXT(job, reply_to)),
@@ -41,10 +43,9 @@ static const struct row_shape SHAPES[ROW_KIND_COUNT] = {
                          TEXT(invite, accepted_by)),
     [ROW_CONNECTION] = SHAPE(connection, 5, TEXT(connection, id), TEXT(connection, provider),
                              TEXT(connection, shared_by), TEXT(connection, sealed), TEXT(connection, catalog)),
-    [ROW_SHARED_WORKFLOW] = SHAPE(shared_workflow, 2, TEXT(shared_workflow, workflow_id),
-                                  TEXT(shared_workflow, shared_by)),
-    [ROW_RUN] =
-        SHAPE(run, 4, TEXT(run, id), TEXT(run, workflow_id), TEXT(run, user_id), TEXT(run, end_reason)),
+    [ROW_SHARED_WORKFLOW] =
+        SHAPE(shared_workflow, 2, TEXT(shared_workflow, workflow_id), TEXT(shared_workflow, shared_by)),
+    [ROW_RUN] = SHAPE(run, 4, TEXT(run, id), TEXT(run, workflow_id), TEXT(run, user_id), TEXT(run, end_reason)),
     [ROW_EARLY_ACCESS] = SHAPE(early_access, 1, TEXT(early_access, email)),
 };
 

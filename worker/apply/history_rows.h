@@ -1,5 +1,5 @@
-/* history_rows.h - rows that outlive the event that made them: each with its texts in one block of memory, so that a new
- * version takes the place of the old one and nothing is left behind.
+/* history_rows.h - rows that outlive the event that made them: each with its texts in one block of memory, so that a
+ * new version takes the place of the old one and nothing is left behind.
  *
  * For history.c and history_commons.c.
  */

@@ -27,7 +27,7 @@ static const char AUDITS[] =
 #define EVENT_COLUMNS                                                                                                  \
     " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bytea[], $8::text[],"   \
     " $9::text[], $10::text[], $11::int[], $12::jsonb[], $13::timestamptz[], $14::int[], $15::bigint[], $16::jsonb[])" \
-    " AS n (source, id, type, user_id, partition, log_offset, sha256, outcome, error_code, rule, generation, result,"   \
+    " AS n (source, id, type, user_id, partition, log_offset, sha256, outcome, error_code, rule, generation, result,"  \
     " received_at, place, effects, seen)"
 /* Taken behind the locks on all that is decided over: what is decided later has a higher one. */
 static const char DECISION_NO[] = "SELECT nextval('sluice.decision_no')";
@@ -103,9 +103,9 @@ static void event_rows_queue(const struct event_rows *rows, const struct attempt
                              struct pipeline *pipeline)
 {
     struct sl_pg_array *const arrays[] = {
-        rows->sources,  rows->ids,    rows->types, rows->users,       rows->partitions, rows->offsets,  rows->digests,
-        rows->outcomes, rows->errors, rows->rules, rows->generations, rows->results,    rows->received, rows->places,
-        rows->effects,  rows->seen,
+        rows->sources,  rows->ids,      rows->types,   rows->users, rows->partitions,  rows->offsets,
+        rows->digests,  rows->outcomes, rows->errors,  rows->rules, rows->generations, rows->results,
+        rows->received, rows->places,   rows->effects, rows->seen,
     };
     struct sl_pg_params params;
     if (!sl_pg_array_count(rows->ids))

@@ -118,7 +118,8 @@ bool seen_apply(struct facts *facts, const struct input *input, struct sl_str se
     json_t *value;
     if (!sl_str_empty(seen_json) && !sl_json_parse(seen_json, SEEN_BYTES_MAX, &seen, err))
         return false;
-    json_object_foreach (seen, key, value) {
+    json_object_foreach(seen, key, value)
+    {
         struct sl_uuid id;
         struct job *job = sl_uuid_parse(sl_str_of(key), &id) ? job_of(facts, id) : NULL;
         if (job && !put_back(job, value, arena))

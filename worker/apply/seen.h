@@ -8,6 +8,7 @@
 #ifndef APPLY_SEEN_H
 #define APPLY_SEEN_H
 
+#include "common/err.h"
 #include "worker/decide/rulebook.h"
 
 /* Of the facts as the rules are about to see them; empty when there is nothing to write. */
