@@ -14,6 +14,9 @@ static const char *const COMMAND_OPTIONS[] = {"wait", NULL};
 static const char *const EVENTS_LIST_OPTIONS[] = {"user", "type", "outcome", "source", "since", "until", "limit", NULL};
 static const char *const EVENTS_SHOW_OPTIONS[] = {"source", NULL};
 
+static const char *const EVENTS_TAIL_OPTIONS[] = {"user", "type", "outcome", "limit", NULL};
+static const char *const REPLAY_OPTIONS[] = {"from", "to", "user", "limit", NULL};
+
 static const struct ctl_command COMMANDS[] = {
     {"migrate", NULL, "", "bring the database's schema forward (--dry-run: say what is due)", NO_OPTIONS, 0, false,
      migrate_run},
@@ -35,6 +38,10 @@ static const struct ctl_command COMMANDS[] = {
     {"events", "list", "", "decided events, newest first (--type takes *)", EVENTS_LIST_OPTIONS, 0, false, events_list},
     {"events", "show", "ID", "an event with its raw message from Kafka (--raw: the message alone)", EVENTS_SHOW_OPTIONS,
      1, false, events_show},
+    {"events", "tail", "", "follow decisions as they are made, until Ctrl-C (--limit N: until so many came)",
+     EVENTS_TAIL_OPTIONS, 0, false, events_tail},
+    {"replay", NULL, "", "decide the log again by this build's rules and say what differs (--dry-run: it never writes)",
+     REPLAY_OPTIONS, 0, false, replay_run},
 };
 
 static void print_options(const struct ctl_command *row)

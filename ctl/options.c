@@ -10,6 +10,7 @@ static const char *const NAMES[OPTION_VALUE_COUNT] = {
     [OPTION_CONFIG] = "config", [OPTION_USER] = "user",   [OPTION_AGENT] = "agent",     [OPTION_STATUS] = "status",
     [OPTION_KIND] = "kind",     [OPTION_TYPE] = "type",   [OPTION_OUTCOME] = "outcome", [OPTION_SOURCE] = "source",
     [OPTION_SINCE] = "since",   [OPTION_UNTIL] = "until", [OPTION_LIMIT] = "limit",     [OPTION_WAIT] = "wait",
+    [OPTION_FROM] = "from",     [OPTION_TO] = "to",
 };
 
 struct flag {

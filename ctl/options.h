@@ -19,6 +19,8 @@ enum option {
     OPTION_UNTIL,
     OPTION_LIMIT,
     OPTION_WAIT,
+    OPTION_FROM,
+    OPTION_TO,
     OPTION_VALUE_COUNT
 };
 

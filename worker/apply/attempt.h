@@ -97,6 +97,9 @@ SL_MUST_CHECK enum attempt_end attempt_run(struct shell *shell, struct sl_arena 
  * decided, see facts_load. */
 SL_MUST_CHECK bool attempt_decide(struct attempt *attempt, bool *ret_moved, struct sl_err *err);
 
+/* The message of the events row of an event that was buried so. */
+#define ATTEMPT_BURIED "the event can't be committed: see its dead letter"
+
 /* The one event that breaks its transaction, for the reason `why`: dead letter, events row, position, in a transaction
  * of their own. */
 SL_MUST_CHECK enum attempt_end attempt_bury(struct shell *shell, struct sl_arena *arena, struct item *item,

@@ -50,7 +50,7 @@ static void queue_event(struct pipeline *pipeline, struct sl_arena *arena, const
     sl_pg_int8(&params, item->message->offset);
     sl_pg_bytea(&params, (struct sl_str){(const char *)item->sha256, sizeof(item->sha256)});
     sl_pg_int4(&params, item->generation);
-    sl_pg_jsonb(&params, outcome_result_of_message(arena, "the event can't be committed: see its dead letter"));
+    sl_pg_jsonb(&params, outcome_result_of_message(arena, ATTEMPT_BURIED));
     sl_pg_at_ms(&params, item->event.received_at_ms > 0 ? item->event.received_at_ms : 1);
     sl_pg_at_ms(&params, letter->now_ms);
     (void)pipeline_add(pipeline, EVENT, &params);
