@@ -16,7 +16,6 @@
 #include "ctl/log_reader.h"
 #include "ctl/query.h"
 #include "ctl/replay_report.h"
-#include "worker/apply/digest.h"
 #include "worker/apply/history.h"
 #include "worker/apply/outcome.h"
 #include "worker/apply/policy.h"
@@ -161,8 +160,9 @@ static bool has_same_jobs(const json_t *result, const struct plan *plan)
 
 /* The names of what differs, or an empty array. The row of a command that waited for a cloud says what it was told in
  * the end: that is compared with the decision which told it. */
-static json_t *compare(const struct log_decision *then, const struct plan *now)
+static json_t *compare(const struct log_decision *then, const struct history_now *made)
 {
+    const struct plan *now = made->plan;
     json_t *what = json_array();
     SL_JSON_AUTO *result = NULL;
     if (sl_str_empty(then->result) || !sl_json_parse(then->result, 0, &result, NULL))
@@ -177,7 +177,7 @@ static json_t *compare(const struct log_decision *then, const struct plan *now)
         if (!has_same_jobs(result, now))
             (void)json_array_append_new(what, json_string("job_ids"));
     }
-    if (then->has_effects && then->effects != digest_of_plan(now))
+    if (then->has_effects && then->effects != made->effects)
         (void)json_array_append_new(what, json_string("effects"));
     return what;
 }
@@ -249,8 +249,10 @@ static bool was_not_decided(const struct item *item, const struct log_decision *
 }
 
 static bool note_decision(struct replay *replay, const struct item *item, const struct log_decision *then,
-                          const struct plan *now, struct sl_str user_id, struct sl_err *err)
+                          const struct history_now *made, struct sl_err *err)
 {
+    const struct plan *now = made->plan;
+    struct sl_str user_id = made->user_id;
     struct replay_counts *counts = &replay->report.counts;
     if (!is_meant(replay, item, then, user_id))
         return true;
@@ -264,7 +266,7 @@ static bool note_decision(struct replay *replay, const struct item *item, const 
             replay_report_add(&replay->report, item, then, NULL, item->unreadable, json_pack("[s]", "outcome"));
         return true;
     }
-    json_t *what = compare(then, now);
+    json_t *what = compare(then, made);
     if (json_array_size(what))
         replay_report_add(&replay->report, item, then, now, NULL, what);
     else
@@ -275,8 +277,7 @@ static bool note_decision(struct replay *replay, const struct item *item, const 
 static bool decide_one(struct replay *replay, const struct item *item, const struct log_decision *decision,
                        struct sl_err *err)
 {
-    const struct plan *plan = NULL;
-    struct sl_str user_id = decision->user_id;
+    struct history_now now = {.user_id = decision->user_id};
     int64_t read = ++replay->report.counts.read;
     const struct history_then then = {
         .decided_at_ms = decision->decided_at_ms,
@@ -287,10 +288,10 @@ static bool decide_one(struct replay *replay, const struct item *item, const str
         return true;
     if (item->has_input) {
         replay->report.counts.decided++;
-        if (!history_decide(replay->history, item, &then, &plan, &user_id, err))
+        if (!history_decide(replay->history, item, &then, &now, err))
             return false;
     }
-    return note_decision(replay, item, decision, plan, user_id, err);
+    return note_decision(replay, item, decision, &now, err);
 }
 
 static bool run(struct replay *replay, struct sl_err *err)

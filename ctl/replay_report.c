@@ -99,6 +99,38 @@ static json_t *audits_of(const struct plan *plan)
     return audits;
 }
 
+/* What else it changes, in short: of then there is a digest alone. */
+static json_t *changes_of(const struct plan *plan)
+{
+    json_t *changes = json_array();
+    for (size_t i = 0; i < plan->subscription_count; i++) {
+        const struct subscription *row = &plan->subscriptions[i];
+        (void)json_array_append_new(changes, json_sprintf("subscription %.*s: %.*s, %.*s, agents %d, messages a day %d",
+                                                          (int)row->id.len, row->id.ptr, (int)row->status.len,
+                                                          row->status.ptr, (int)row->tier.len, row->tier.ptr,
+                                                          row->max_agents, row->max_messages_per_day));
+    }
+    for (size_t i = 0; i < plan->agent_count; i++) {
+        char id[SL_UUID_TEXT_BYTES];
+        sl_uuid_format(plan->agents[i].id, id);
+        (void)json_array_append_new(changes, json_sprintf("agent %s: %s, memory %d MB", id,
+                                                          agent_status_name(plan->agents[i].status),
+                                                          plan->agents[i].memory_limit_mb));
+    }
+    for (size_t i = 0; i < plan->timer_count; i++) {
+        const struct timer *row = &plan->timers[i];
+        char at[SL_CLOCK_ISO_BYTES];
+        sl_clock_format_iso(row->due_at_ms, at);
+        (void)json_array_append_new(changes, json_sprintf("timer %.*s of %.*s: %s", (int)row->kind.len, row->kind.ptr,
+                                                          (int)row->subject.len, row->subject.ptr,
+                                                          row->cancelled ? "cancelled" : at));
+    }
+    if (plan->user_changed)
+        (void)json_array_append_new(changes,
+                                    json_sprintf("user: plan %.*s", (int)plan->user.plan.len, plan->user.plan.ptr));
+    return changes;
+}
+
 static json_t *now_of(const struct plan *plan, const char *reason)
 {
     json_t *now = json_object();
@@ -113,6 +145,7 @@ static json_t *now_of(const struct plan *plan, const char *reason)
     put(now, "message", plan->message);
     (void)json_object_set_new(now, "jobs", jobs_of(plan));
     (void)json_object_set_new(now, "audit", audits_of(plan));
+    (void)json_object_set_new(now, "changes", changes_of(plan));
     return now;
 }
 
@@ -154,6 +187,18 @@ void replay_report_add(struct replay_report *report, const struct item *item, co
     json_decref(one);
 }
 
+static void drop_nulls(json_t *row)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(row, next, key, value)
+    {
+        if (json_is_null(value))
+            (void)json_object_del(row, key);
+    }
+}
+
 static bool add_rows(struct ctl *ctl, json_t *then, const char *name, const char *sql, const char *const *values,
                      struct sl_err *err)
 {
@@ -161,8 +206,11 @@ static bool add_rows(struct ctl *ctl, json_t *then, const char *name, const char
     if (!query_json(ctl, sql, values, 3, &text, err))
         return false;
     json_t *rows = json_loads(text, 0, NULL);
+    size_t i;
+    json_t *row;
     free(text);
     SL_ASSERT(rows);
+    json_array_foreach(rows, i, row) drop_nulls(row);
     (void)json_object_set_new(then, name, rows);
     return true;
 }
@@ -236,9 +284,10 @@ static void print_effects(const char *when, const char *name, const json_t *mine
         bool is_both = false;
         size_t j;
         json_t *other;
-        (void)json_object_del(row, "id");
+        if (json_is_object(row))
+            (void)json_object_del(row, "id");
         json_array_foreach(json_object_get(theirs, name), j, other) is_both = is_both || json_equal(row, other);
-        char *text = is_both ? NULL : json_dumps(row, JSON_COMPACT);
+        char *text = is_both ? NULL : json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
         if (text)
             printf("      %s %s %s\n", when, name, text);
         free(text);
@@ -263,6 +312,7 @@ static void print_one(const json_t *one)
     print_effects("now ", "jobs", now, then);
     print_effects("then", "audit", then, now);
     print_effects("now ", "audit", now, then);
+    print_effects("now ", "changes", now, then);
 }
 
 void replay_report_print(const struct replay_report *report, const struct log_partition *partitions,

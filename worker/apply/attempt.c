@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "worker/apply/announce.h"
 #include "worker/apply/deadletter.h"
+#include "worker/apply/digest.h"
 #include "worker/apply/facts_load.h"
 #include "worker/apply/outcome.h"
 #include "worker/apply/parking.h"
@@ -136,6 +137,7 @@ static void decide_one(struct attempt *attempt, struct decision *decision)
     struct plan *plan = plan_create(attempt->arena, facts, input);
     decision->seen_json = seen_write(attempt->arena, facts, input);
     decide(facts, input, plan);
+    decision->effects = digest_of_plan(facts, plan);
     decision->kind = DECISION_MADE;
     decision->plan = plan;
     decision->outcome = plan->outcome;

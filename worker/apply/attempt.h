@@ -48,6 +48,7 @@ struct decision {
     struct plan *plan;
     enum outcome outcome;
     struct sl_str seen_json;    /* events.seen */
+    int64_t effects;            /* events.effects, of a plan */
     struct sl_str result_json;  /* events.result */
     struct sl_str outcome_json; /* for the outcomes topic and for who waits; empty: told to nobody now */
     bool answered;              /* after the commit: the command that the plan answers was waiting for it */

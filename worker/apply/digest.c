@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "worker/apply/owners.h"
 
 #define DIGEST_BEGIN UINT64_C(14695981039346656037)
 
@@ -46,77 +47,119 @@ static void add_uuid(uint64_t *digest, struct sl_uuid id)
     add_bytes(digest, id.bytes, sizeof(id.bytes));
 }
 
-static void add_user(uint64_t *digest, const struct user *user)
+/* What is other than it was; all of a new row. A field goes in with its place, for others may be missing. */
+static void add_texts(uint64_t *digest, const struct sl_str *now, const struct sl_str *was, size_t count)
 {
-    const struct sl_str texts[] = {user->id,
-                                   user->email,
-                                   user->plan,
-                                   user->stripe_customer_id,
-                                   user->pending_session_id,
-                                   user->pending_plan,
-                                   user->pending_workspace_name,
-                                   user->last_error};
-    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++)
-        add_str(digest, texts[i]);
-    for (size_t i = 0; i < user->pending_workflow_count; i++)
-        add_str(digest, user->pending_workflow_ids[i]);
-    add_uuid(digest, user->pending_job_id);
-    add_int(digest, user->last_error_at_ms);
-    add_int(digest, user->onboarding_complete);
-    add_int(digest, user->email_created_s);
-    add_int(digest, user->invoice_created_s);
-    add_int(digest, user->invoice_rank);
-    add_int(digest, user->billing_created_s);
+    for (size_t i = 0; i < count; i++) {
+        if (was && sl_str_equal(now[i], was[i]))
+            continue;
+        add_int(digest, (int64_t)i);
+        add_str(digest, now[i]);
+    }
 }
 
-static void add_subscription(uint64_t *digest, const struct subscription *row)
+static void add_numbers(uint64_t *digest, const int64_t *now, const int64_t *was, size_t count)
 {
-    const struct sl_str texts[] = {row->id, row->user_id, row->customer_id, row->status, row->price_id, row->tier};
-    const int64_t numbers[] = {row->max_agents,           row->max_messages_per_day, row->current_period_start_s,
-                               row->current_period_end_s, row->trial_end_s,          row->cancel_at_s,
-                               row->canceled_at_s,        row->cancel_at_period_end, row->object_created_s,
-                               row->object_rank,          row->invoice_created_s,    row->invoice_rank};
-    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++)
-        add_str(digest, texts[i]);
-    for (size_t i = 0; i < SL_ARRAY_LEN(numbers); i++)
-        add_int(digest, numbers[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (was && now[i] == was[i])
+            continue;
+        add_int(digest, (int64_t)i);
+        add_int(digest, now[i]);
+    }
 }
 
-static void add_agent(uint64_t *digest, const struct agent *row)
+/* The fields of a row, in an order that is for good: digests are compared over years. */
+#define FIELDS_MAX 16
+struct fields {
+    struct sl_str texts[FIELDS_MAX];
+    int64_t numbers[FIELDS_MAX];
+};
+
+static void add_fields(uint64_t *digest, const struct fields *now, const struct fields *was)
 {
-    const struct sl_str texts[] = {row->user_id,      row->name,           row->backend,       row->region,
-                                   row->server_id,    row->server_ip,      row->status_reason, row->tailscale_device_id,
-                                   row->tailscale_ip, row->app_name,       row->frontend_url,  row->backend_url,
-                                   row->stopped_by,   row->subscription_id};
+    add_texts(digest, now->texts, was ? was->texts : NULL, FIELDS_MAX);
+    add_numbers(digest, now->numbers, was ? was->numbers : NULL, FIELDS_MAX);
+}
+
+static struct fields fields_of_user(const struct user *user)
+{
+    return (struct fields){
+        .texts = {user->id, user->email, user->plan, user->stripe_customer_id, user->pending_session_id,
+                  user->pending_plan, user->pending_workspace_name, user->last_error,
+                  owners_key(&user->pending_job_id)},
+        .numbers = {user->last_error_at_ms, user->onboarding_complete, user->email_created_s, user->invoice_created_s,
+                    user->invoice_rank, user->billing_created_s, (int64_t)user->pending_workflow_count},
+    };
+}
+
+static struct fields fields_of_subscription(const struct subscription *row)
+{
+    return (struct fields){
+        .texts = {row->id, row->user_id, row->customer_id, row->status, row->price_id, row->tier},
+        .numbers = {row->max_agents, row->max_messages_per_day, row->current_period_start_s, row->current_period_end_s,
+                    row->trial_end_s, row->cancel_at_s, row->canceled_at_s, row->cancel_at_period_end,
+                    row->object_created_s, row->object_rank, row->invoice_created_s, row->invoice_rank},
+    };
+}
+
+static struct fields fields_of_agent(const struct agent *row)
+{
     int64_t cpu_limit;
     memcpy(&cpu_limit, &row->cpu_limit, sizeof(cpu_limit));
-    add_uuid(digest, row->id);
-    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++)
-        add_str(digest, texts[i]);
-    add_int(digest, row->status);
-    add_int(digest, row->memory_limit_mb);
-    add_int(digest, cpu_limit);
+    return (struct fields){
+        .texts = {row->user_id, row->name, row->backend, row->region, row->server_id, row->server_ip,
+                  row->status_reason, row->tailscale_device_id, row->tailscale_ip, row->app_name, row->frontend_url,
+                  row->backend_url, row->stopped_by, row->subscription_id},
+        .numbers = {row->status, row->memory_limit_mb, cpu_limit},
+    };
 }
 
-static void add_job(uint64_t *digest, const struct job *row)
+static struct fields fields_of_job(const struct job *row)
 {
-    const struct sl_str texts[] = {row->user_id,
-                                   row->backend,
-                                   row->run_id,
-                                   row->dispatched_run_id,
-                                   row->rule,
-                                   row->answer_type,
-                                   job_status_is_open(row->status) ? SL_STR_NONE : row->error};
-    const int64_t numbers[] = {
-        row->kind,          row->status,          row->generation,  row->priority,         row->deadline_at_ms,
-        row->claimed_at_ms, row->heartbeat_at_ms, row->ended_at_ms, row->cancel_requested, row->seq == JOB_SEQ_REQUEUE};
+    return (struct fields){
+        .texts = {row->user_id, row->backend, row->run_id, row->dispatched_run_id, row->rule, row->answer_type,
+                  job_status_is_open(row->status) ? SL_STR_NONE : row->error, owners_key(&row->agent_id)},
+        .numbers = {row->kind, row->status, row->generation, row->priority, row->deadline_at_ms, row->claimed_at_ms,
+                    row->heartbeat_at_ms, row->ended_at_ms, row->cancel_requested, row->seq == JOB_SEQ_REQUEUE},
+    };
+}
+
+static void add_user(uint64_t *digest, const struct facts *facts, const struct user *user)
+{
+    const struct fields now = fields_of_user(user);
+    const struct fields was = fields_of_user(&facts->user);
+    add_fields(digest, &now, &was);
+    for (size_t i = 0; i < user->pending_workflow_count; i++)
+        add_str(digest, user->pending_workflow_ids[i]);
+}
+
+static void add_subscription(uint64_t *digest, const struct facts *facts, const struct subscription *row)
+{
+    const struct subscription *before = facts_subscription(facts, row->id);
+    const struct fields now = fields_of_subscription(row);
+    const struct fields was = before ? fields_of_subscription(before) : (struct fields){0};
+    add_str(digest, row->id);
+    add_fields(digest, &now, before ? &was : NULL);
+}
+
+static void add_agent(uint64_t *digest, const struct facts *facts, const struct agent *row)
+{
+    const struct agent *before = facts_agent(facts, row->id);
+    const struct fields now = fields_of_agent(row);
+    const struct fields was = before ? fields_of_agent(before) : (struct fields){0};
     add_uuid(digest, row->id);
-    add_uuid(digest, row->agent_id);
-    add_json(digest, row->args);
-    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++)
-        add_str(digest, texts[i]);
-    for (size_t i = 0; i < SL_ARRAY_LEN(numbers); i++)
-        add_int(digest, numbers[i]);
+    add_fields(digest, &now, before ? &was : NULL);
+}
+
+static void add_job(uint64_t *digest, const struct facts *facts, const struct job *row)
+{
+    const struct job *before = facts_job(facts, row->id);
+    const struct fields now = fields_of_job(row);
+    const struct fields was = before ? fields_of_job(before) : (struct fields){0};
+    add_uuid(digest, row->id);
+    add_fields(digest, &now, before ? &was : NULL);
+    if (!before || !sl_str_equal(before->args, row->args))
+        add_json(digest, row->args);
 }
 
 static void add_timers_and_usages(uint64_t *digest, const struct plan *plan)
@@ -231,7 +274,7 @@ static void add_words(uint64_t *digest, const struct plan *plan)
     add_str(digest, sl_str_of(plan->dead_letter_cause ? plan->dead_letter_cause : ""));
 }
 
-int64_t digest_of_plan(const struct plan *plan)
+int64_t digest_of_plan(const struct facts *facts, const struct plan *plan)
 {
     uint64_t digest = DIGEST_BEGIN;
     add_str(&digest, sl_str_of(plan->rule));
@@ -242,13 +285,13 @@ int64_t digest_of_plan(const struct plan *plan)
     add_uuid(&digest, plan->agent_id);
     add_str(&digest, plan->link_customer_id);
     if (plan->user_changed)
-        add_user(&digest, &plan->user);
+        add_user(&digest, facts, &plan->user);
     for (size_t i = 0; i < plan->subscription_count; i++)
-        add_subscription(&digest, &plan->subscriptions[i]);
+        add_subscription(&digest, facts, &plan->subscriptions[i]);
     for (size_t i = 0; i < plan->agent_count; i++)
-        add_agent(&digest, &plan->agents[i]);
+        add_agent(&digest, facts, &plan->agents[i]);
     for (size_t i = 0; i < plan->job_count; i++)
-        add_job(&digest, &plan->jobs[i]);
+        add_job(&digest, facts, &plan->jobs[i]);
     add_timers_and_usages(&digest, plan);
     add_commons(&digest, &plan->commons);
     add_words(&digest, plan);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "worker/apply/attempt.h"
+#include "worker/apply/digest.h"
 #include "worker/apply/history_commons.h"
 #include "worker/apply/resolve.h"
 #include "worker/apply/seen.h"
@@ -379,7 +380,7 @@ static void keep(struct history *history, struct user_rows *rows, const struct p
 }
 
 bool history_decide(struct history *history, const struct item *item, const struct history_then *then,
-                    const struct plan **ret_plan, struct sl_str *ret_user_id, struct sl_err *err)
+                    struct history_now *ret_now, struct sl_err *err)
 {
     struct shell shell = {0};
     struct attempt attempt = {0};
@@ -406,6 +407,7 @@ bool history_decide(struct history *history, const struct item *item, const stru
         return false;
     struct plan *plan = plan_create(history->arena, &facts, input);
     decide(&facts, input, plan);
+    *ret_now = (struct history_now){.plan = plan, .effects = digest_of_plan(&facts, plan), .user_id = input->user_id};
     if (rows) {
         facts_apply(&facts, plan, history->arena);
         keep(history, rows, plan, &facts);
@@ -413,7 +415,5 @@ bool history_decide(struct history *history, const struct item *item, const stru
         commons_apply(&commons, &plan->commons, history->arena);
     }
     history_commons_keep(&history->commons, &commons);
-    *ret_plan = plan;
-    *ret_user_id = input->user_id;
     return true;
 }

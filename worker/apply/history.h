@@ -25,10 +25,16 @@ struct history_then {
     struct sl_str seen; /* JSON, see seen.h; empty: nothing of note */
 };
 
-/* Decides an item that has an input. *ret_plan and the texts in it are good until the next call; *ret_user_id, whose
- * event it is (empty: nobody's), as well. PERMANENT when `then->seen` can't be read. */
+/* What is decided now; good until the next call. */
+struct history_now {
+    const struct plan *plan;
+    int64_t effects;       /* its digest, see digest.h */
+    struct sl_str user_id; /* whose event it is; empty: nobody's */
+};
+
+/* Decides an item that has an input. PERMANENT when `then->seen` can't be read. */
 SL_MUST_CHECK bool history_decide(struct history *history, const struct item *item, const struct history_then *then,
-                                  const struct plan **ret_plan, struct sl_str *ret_user_id, struct sl_err *err);
+                                  struct history_now *ret_now, struct sl_err *err);
 
 size_t history_user_count(const struct history *history);
 

@@ -10,7 +10,6 @@
 #include "worker/apply/answers.h"
 #include "worker/apply/commons_rows.h"
 #include "worker/apply/deadletter.h"
-#include "worker/apply/digest.h"
 #include "worker/apply/parking.h"
 #include "worker/apply/pipeline.h"
 #include "worker/apply/plan_rows.h"
@@ -93,7 +92,7 @@ static void event_row(struct event_rows *rows, const struct decision *decision, 
     sl_pg_array_at_ms_or_null(rows->received, item->event.received_at_ms > 0 ? item->event.received_at_ms : 1);
     sl_pg_array_int(rows->places, (int64_t)place);
     if (plan)
-        sl_pg_array_int(rows->effects, digest_of_plan(plan));
+        sl_pg_array_int(rows->effects, decision->effects);
     else
         sl_pg_array_null(rows->effects);
     sl_pg_array_text_or_null(rows->seen, decision->seen_json);
