@@ -40,6 +40,10 @@ static const struct ctl_command COMMANDS[] = {
      1, false, events_show},
     {"events", "tail", "", "follow decisions as they are made, until Ctrl-C (--limit N: until so many came)",
      EVENTS_TAIL_OPTIONS, 0, false, events_tail},
+    {"explain", "event", "ID", "why: from the request through the decision to every cloud call that came of it",
+     EVENTS_SHOW_OPTIONS, 1, false, explain_event},
+    {"explain", "job", "ID", "the same of the event that made a job", NO_OPTIONS, 1, false, explain_job},
+    {"explain", "agent", "ID", "the same of every event that changed an agent", NO_OPTIONS, 1, false, explain_agent},
     {"replay", NULL, "", "decide the log again by this build's rules and say what differs (--dry-run: it never writes)",
      REPLAY_OPTIONS, 0, false, replay_run},
 };
