@@ -22,11 +22,13 @@ struct dlq_filter {
     char since[DLQ_FILTER_TEXT_BYTES], until[DLQ_FILTER_TEXT_BYTES];
 };
 
-/* "l" is the letter's row. $1 status, $2 source, $3 type (takes *), $4 cause, $5 user, $6 stage, $7 since, $8 until (of
- * the last death), $9 the id of the letter or of its event. */
+/* "l" is the letter's row. A cause may be that of all of them: it is not to be looked up in an index, which would have
+ * to be sorted for each page. $1 status, $2 source, $3 type (takes *), $4 cause, $5 user, $6 stage, $7 since, $8 until
+ * (of the last death), $9 the id of the letter or of its event. */
 #define DLQ_FILTER                                                                                                     \
     " ($1::text IS NULL OR l.status = $1) AND ($2::text IS NULL OR l.source = $2)"                                     \
-    " AND ($3::text IS NULL OR l.type LIKE replace($3, '*', '%')) AND ($4::text IS NULL OR l.cause = $4)"              \
+    " AND ($3::text IS NULL OR l.type LIKE replace($3, '*', '%')) AND ($4::text IS NULL OR l.cause IS NOT DISTINCT "   \
+    "FROM $4)"                                                                                                         \
     " AND ($5::text IS NULL OR l.user_id = $5) AND ($6::text IS NULL OR l.stage = $6)"                                 \
     " AND ($7::text IS NULL OR l.last_at >= $7::timestamptz) AND ($8::text IS NULL OR l.last_at < $8::timestamptz)"    \
     " AND ($9::text IS NULL OR l.id::text = lower($9) OR l.event_id = $9)"

@@ -8,20 +8,23 @@
 static const char START[] =
     "SELECT coalesce(max(l.seq), 0), count(*) FROM sluice.dead_letters l WHERE l.status = 'open' AND " DLQ_FILTER;
 
+/* Of the letters "l": joined once they are chosen, not before. */
 #define LETTER                                                                                                         \
-    "SELECT l.id, l.event_id, l.source, l.type, l.user_id, l.stage, l.cause, l.error, l.topic, l.job_id,"              \
+    " SELECT l.id, l.event_id, l.source, l.type, l.user_id, l.stage, l.cause, l.error, l.topic, l.job_id,"             \
     " l.partition, l.\"offset\", l.seq, l.attempts, l.replays,"                                                        \
     " floor(extract(epoch FROM l.first_at) * 1000)::bigint, floor(extract(epoch FROM l.last_at) * 1000)::bigint,"      \
-    " l.replayed_at IS NOT NULL, e.outcome, coalesce(e.generation, l.replays) + 1, r.outcome, j.user_id"               \
-    " FROM sluice.dead_letters l"                                                                                      \
+    " l.replayed_at IS NOT NULL, e.outcome, coalesce(e.generation, l.replays) + 1, r.outcome, j.user_id FROM l"        \
     " LEFT JOIN LATERAL (SELECT outcome, generation FROM sluice.events WHERE id = l.event_id AND source = l.source"    \
     "  AND l.job_id IS NULL LIMIT 1) e ON true"                                                                        \
     " LEFT JOIN LATERAL (SELECT outcome FROM sluice.events WHERE id = l.retry_id AND source = '/sluice/ctl'"           \
-    "  LIMIT 1) r ON true LEFT JOIN sluice.jobs j ON j.id = l.job_id"
-static const char NEXT[] = LETTER " WHERE l.status = 'open' AND " DLQ_FILTER
-                                  " AND l.seq <= $10::bigint AND (l.partition, l.\"offset\", l.id) > ($11::int,"
-                                  " $12::bigint, $13::uuid) ORDER BY l.partition, l.\"offset\", l.id LIMIT $14::bigint";
-static const char FIND[] = LETTER " WHERE l.id::text = lower($1) OR l.event_id = $1 ORDER BY l.seq DESC LIMIT 1";
+    "  LIMIT 1) r ON true LEFT JOIN LATERAL (SELECT user_id FROM sluice.jobs WHERE id = l.job_id LIMIT 1) j ON true"   \
+    " ORDER BY l.partition, l.\"offset\", l.id"
+static const char NEXT[] =
+    "WITH l AS MATERIALIZED (SELECT * FROM sluice.dead_letters l WHERE l.status = 'open' AND" DLQ_FILTER
+    " AND l.seq <= $10::bigint AND (l.partition, l.\"offset\", l.id) > ($11::int, $12::bigint, $13::uuid)"
+    " ORDER BY l.partition, l.\"offset\", l.id LIMIT $14::bigint)" LETTER;
+static const char FIND[] = "WITH l AS MATERIALIZED (SELECT * FROM sluice.dead_letters l WHERE l.id::text = lower($1)"
+                           " OR l.event_id = $1 ORDER BY l.seq DESC LIMIT 1)" LETTER;
 
 bool dlq_filter_make(const struct options *options, const char *status, int64_t now_ms, struct dlq_filter *ret_filter,
                      struct sl_err *err)
