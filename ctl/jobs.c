@@ -1,22 +1,18 @@
 /* jobs.c - sluicectl jobs list|show|retry|cancel. Retry and cancel are commands like any other: they are published for
  * the job's user, decided by a worker, and their outcome is read from the events table.
  */
-#include <jansson.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/clock.h"
-#include "common/json.h"
 #include "common/uuid.h"
+#include "ctl/command.h"
 #include "ctl/page.h"
 #include "ctl/publish.h"
 #include "ctl/query.h"
 
-#define OUTCOME_POLL_MS   100
-#define COMMAND_BYTES_MAX 2048
+#define OUTCOME_POLL_MS 100
 
 static const struct page_part PARTS[] = {
     {"calls", "Calls to clouds", "none",
@@ -72,47 +68,14 @@ enum ctl_exit jobs_show(struct ctl *ctl)
     return page_show(ctl, &PAGE, ctl->options.words[2]);
 }
 
-/* Who asks, for the audit: the login behind sudo where there is one. */
-static const char *operator_name(void)
-{
-    const char *sudo = getenv("SUDO_USER");
-    const struct passwd *entry = getpwuid(getuid());
-    if (sudo && *sudo)
-        return sudo;
-    return entry ? entry->pw_name : "unknown";
-}
-
 static bool publish_command(struct ctl *ctl, const char *type, const char *job_id, const char *user_id,
                             const char *event_id, struct sl_err *err)
 {
-    char actor[128];
-    char now[SL_CLOCK_ISO_BYTES];
+    struct sl_event event;
     struct sl_buf body;
-    const int64_t now_ms = sl_clock_wall_ms();
-    char ce_type[64];
-    (void)snprintf(actor, sizeof(actor), "ops:%s", operator_name());
-    (void)snprintf(ce_type, sizeof(ce_type), "command.%s", type);
-    sl_clock_format_iso(now_ms, now);
-    SL_JSON_AUTO *document =
-        json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}}", "type", type, "timestamp", now, "data", "user_id", user_id,
-                  "job_id", job_id, "actor", "user_id", actor, "role", "admin");
     sl_buf_init(&body, COMMAND_BYTES_MAX);
-    if (!document || !sl_json_write(document, &body)) {
-        sl_buf_deinit(&body);
-        return sl_err_set(err, SL_ERR_PERMANENT, "the command does not fit a message");
-    }
-    struct sl_event event = {
-        .id = sl_str_of(event_id),
-        .source = SL_STR("/sluice/ctl"),
-        .type = sl_str_of(ce_type),
-        .subject = sl_str_of(job_id),
-        .partition_key = sl_str_of(user_id),
-        .content_type = SL_STR("application/json"),
-        .data = sl_buf_str(&body),
-        .time_ms = now_ms,
-        .received_at_ms = now_ms,
-    };
-    bool ok = publish_event(ctl->config, &event, err);
+    bool ok = command_about_job(type, job_id, user_id, event_id, sl_clock_wall_ms(), &body, &event, err) &&
+              publish_event(ctl->config, &event, err);
     sl_buf_deinit(&body);
     return ok;
 }

@@ -7,10 +7,11 @@
 #include "common/str.h"
 
 static const char *const NAMES[OPTION_VALUE_COUNT] = {
-    [OPTION_CONFIG] = "config", [OPTION_USER] = "user",   [OPTION_AGENT] = "agent",     [OPTION_STATUS] = "status",
-    [OPTION_KIND] = "kind",     [OPTION_TYPE] = "type",   [OPTION_OUTCOME] = "outcome", [OPTION_SOURCE] = "source",
-    [OPTION_SINCE] = "since",   [OPTION_UNTIL] = "until", [OPTION_LIMIT] = "limit",     [OPTION_WAIT] = "wait",
-    [OPTION_FROM] = "from",     [OPTION_TO] = "to",
+    [OPTION_CONFIG] = "config", [OPTION_USER] = "user",     [OPTION_AGENT] = "agent",     [OPTION_STATUS] = "status",
+    [OPTION_KIND] = "kind",     [OPTION_TYPE] = "type",     [OPTION_OUTCOME] = "outcome", [OPTION_SOURCE] = "source",
+    [OPTION_SINCE] = "since",   [OPTION_UNTIL] = "until",   [OPTION_LIMIT] = "limit",     [OPTION_WAIT] = "wait",
+    [OPTION_FROM] = "from",     [OPTION_TO] = "to",         [OPTION_CAUSE] = "cause",     [OPTION_STAGE] = "stage",
+    [OPTION_ID] = "id",         [OPTION_CANARY] = "canary", [OPTION_RATE] = "rate",       [OPTION_REASON] = "reason",
 };
 
 struct flag {
@@ -22,7 +23,7 @@ static const struct flag FLAGS[] = {
     {"json", offsetof(struct options, json)},       {"yes", offsetof(struct options, yes)},
     {"dry-run", offsetof(struct options, dry_run)}, {"raw", offsetof(struct options, raw)},
     {"help", offsetof(struct options, help)},       {"version", offsetof(struct options, version)},
-    {"check", offsetof(struct options, check)},
+    {"check", offsetof(struct options, check)},     {"all", offsetof(struct options, all)},
 };
 
 const char *option_name(enum option option)

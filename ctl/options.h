@@ -21,6 +21,12 @@ enum option {
     OPTION_WAIT,
     OPTION_FROM,
     OPTION_TO,
+    OPTION_CAUSE,
+    OPTION_STAGE,
+    OPTION_ID,
+    OPTION_CANARY,
+    OPTION_RATE,
+    OPTION_REASON,
     OPTION_VALUE_COUNT
 };
 
@@ -28,7 +34,7 @@ struct options {
     const char *values[OPTION_VALUE_COUNT]; /* NULL: not given. Borrowed from argv. */
     const char *words[OPTIONS_WORDS_MAX];   /* noun, verb, arguments */
     int word_count;
-    bool json, yes, dry_run, raw, help, version, check;
+    bool json, yes, dry_run, raw, all, help, version, check;
 };
 
 /* Borrows argv's strings. False: what is wrong with which argument. */
