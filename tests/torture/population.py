@@ -26,7 +26,10 @@ HOT_GROUPS = 6
 HOT_SHARE = 0.15  # of all events
 USERS_MAX = 5000
 EVENTS_A_USER = 12  # below so many events, fewer users
-CHEAP_SHARE, HOT_CHEAP_SHARE = 0.75, 0.97  # of a group's events: they make no job
+CHEAP_SHARE, TEAM_CHEAP_SHARE, HOT_CHEAP_SHARE = 0.75, 0.4, 0.97  # of a group's events: they make no job
+TEAM_EVERY, TEAM_SIZE = 6, 3  # every so many groups share workspaces
+ALONE = (tuple(name for name in FAMILIES if name != "workspace"),)  # families that a chapter is made of, one of these
+TEAMS = (("workspace",), ("workspace",), *ALONE)
 WITHOUT_EVENT = ("settle", "lapse", "parked", "again")  # steps that wait, and repeats: the senders' business
 DASHBOARDS_ALONE = ("early_access.join", "admin.purge_stale_runs")  # one is limited by address, one wants an admin
 COMMAND_WAITS = 0.05  # share of commands that ask for their outcome
@@ -72,9 +75,10 @@ class Group:
     def __init__(self, mark, number, rng, knowledge, data_key, is_hot=False):
         self.name = f"t{mark}g{number}"
         self.rng, self.knowledge, self.data_key = rng, knowledge, data_key
-        self.cheap_share = HOT_CHEAP_SHARE if is_hot else CHEAP_SHARE
-        self.families = [name for name in FAMILIES if name != "workspace"] if number % 5 else list(FAMILIES)
-        size = 1 if number % 5 else 3
+        is_team = number % TEAM_EVERY == 0 and not is_hot
+        self.cheap_share = HOT_CHEAP_SHARE if is_hot else TEAM_CHEAP_SHARE if is_team else CHEAP_SHARE
+        self.families = TEAMS if is_team else ALONE
+        size = TEAM_SIZE if is_team else 1
         self.users = [f"{self.name}-{place}" for place in range(size)]
         self.customers = [f"cus_{self.name}x{place}" for place in range(size)]
         self.began = int(time.time()) - 7200
@@ -95,7 +99,7 @@ class Group:
 
     def _begin_chapter(self):
         self._chapter += 1
-        history = generate(self.rng.getrandbits(48), self.families)
+        history = generate(self.rng.getrandbits(48), self.rng.choice(self.families))
         self._steps = [step for step in history.steps if step.do not in WITHOUT_EVENT and step.user < len(self.users)]
         self._created += 12
 
