@@ -42,7 +42,7 @@ TABLES = {
               " FROM sluice.agents",
     "jobs": "SELECT user_id whose, id::text, cause_event_id, kind, agent_id::text, status, args ->> 'template' template,"
             " args ->> 'to' mail_to FROM sluice.jobs ORDER BY seq",
-    "timers": "SELECT user_id whose, kind, subject FROM sluice.timers WHERE fired_at IS NULL AND cancelled_at IS NULL",
+    "timers": "SELECT user_id whose, kind, subject FROM sluice.timers WHERE decided_at IS NULL AND cancelled_at IS NULL",
     "usage": "SELECT user_id whose, user_id, day::text, metric, count FROM sluice.usage_daily WHERE count > 0",
     "workspaces": "SELECT owner_id whose, id::text, name, owner_id, tier, closed_at IS NOT NULL is_closed, runs_used"
                   " FROM sluice.workspaces",
