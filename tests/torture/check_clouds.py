@@ -32,8 +32,9 @@ def effects(eyes, summary):
     finding = Finding("no call took effect twice", checked=len(eyes.calls))
     for line in verdict.effects(eyes):
         finding.violated(line)
-    for name in summary["duplicates"]:
-        finding.violated(f"{name} is there twice")
+    for kind, found in summary["duplicates"].items():
+        for name in found:
+            finding.violated(f"{kind}: {name} is there twice")
     if summary["simulator_errors"]:
         finding.violated(f"the simulated clouds failed {summary['simulator_errors']} times: nothing they say counts")
     return finding

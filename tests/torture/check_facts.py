@@ -143,7 +143,7 @@ def read_sent(path):
             row = json.loads(line)
             entry = sent.setdefault((sys.intern(row["source"]), row["id"]),
                                     Sent(sys.intern(row["type"]), row.get("sha256")))
-            if 200 <= row["status"] < 300:
+            if 200 <= row["status"] < 300 or row.get("outcome"):
                 entry.is_promised = True
             if row.get("receipt"):
                 entry.receipts.add(row["receipt"])

@@ -18,7 +18,7 @@ from kit.clouds import Clouds
 from system.model.model import first_data_key
 
 from .population import RECENT_JOBS, Knowledge, Pay, Population, Teams
-from .senders import NO_ANSWER, Door, Senders, Signer
+from .senders import Door, Senders, Signer
 
 TICK_S = 0.01
 URLS_EVERY_S = 0.25
@@ -26,6 +26,7 @@ KNOWLEDGE_EVERY_S = 1.0
 UNDER_WAY_MAX = 20_000  # deliveries; then no new ones begin
 SENT_AGAIN, SENT_LATE = 0.10, 0.10  # shares
 LATE_S = 3.0
+COUNTED = ("events", "accepted", "refused", "given up", "duplicates", "sent", "2xx", "non-2xx", "unanswered", "retried")
 STOP_S = 120
 
 
@@ -39,7 +40,7 @@ class Load:
         self._knowledge = Knowledge()
         self.population = Population(self._rng, events, self._knowledge, first_data_key(env))
         self._out = open(out_path, "w", encoding="utf-8")
-        self._counts = collections.Counter()
+        self._counts = collections.Counter({name: 0 for name in COUNTED})
         self._known_urls = []
         self._tasks = set()
         self._ending = threading.Event()
@@ -65,8 +66,8 @@ class Load:
         self._thread.join(timeout_s)
 
     def counts(self):
-        """sent: attempts; events: begun; accepted, refused, given_up: of deliveries; unanswered, unavailable: of attempts."""
-        return {"users": self.population.users, "under_way": len(self._tasks), **self._counts}
+        """events: begun; accepted, refused, given up: their ends; sent: attempts, each a 2xx, non-2xx or unanswered."""
+        return {"users": self.population.users, "under way": len(self._tasks), **self._counts}
 
     # On the thread.
 
@@ -80,6 +81,7 @@ class Load:
         door = Door(lambda: self._known_urls)
         self._senders = Senders(door, Signer(self._env), self._record, self._rng)
         self._clouds = Clouds(self._env)
+        self._clouds.configure(stripe={"adopt_unknown": True})  # it knows the population's customers
         helpers = [asyncio.ensure_future(self._look(self._read_urls, URLS_EVERY_S)),
                    asyncio.ensure_future(self._look(self._read_books, KNOWLEDGE_EVERY_S))]
         try:
@@ -143,7 +145,7 @@ class Load:
 
     async def _until_end(self, delivery):
         ended = await self._senders.deliver(delivery)
-        self._counts["accepted" if delivery.is_promised else "refused" if ended else "given_up"] += 1
+        self._counts["accepted" if delivery.is_promised else "refused" if ended else "given up"] += 1
         return ended
 
     async def _pay(self, made):
@@ -178,12 +180,11 @@ class Load:
         while self._tasks:
             await asyncio.sleep(TICK_S)
 
-    def _record(self, delivery, answer):
+    def _record(self, delivery, answer, is_retry):
         counts = self._counts
         counts["sent"] += 1
-        counts["retried"] += delivery.attempts > 1
-        counts["unanswered"] += answer.status == NO_ANSWER
-        counts["unavailable"] += answer.status == 503
+        counts["2xx" if 200 <= answer.status < 300 else "non-2xx" if answer.status else "unanswered"] += 1
+        counts["retried"] += is_retry
         self._out.write(json.dumps({
             "key": delivery.key, "source": delivery.source, "id": delivery.id, "type": delivery.type,
             "user": delivery.user, "status": answer.status, "at_ms": int(time.time() * 1000),

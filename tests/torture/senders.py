@@ -56,10 +56,14 @@ class Answer:
     outcome: dict | None = None
 
     @property
+    def is_accepted(self):
+        """A 2xx; or what was decided, with its own status."""
+        return self.status in range(200, 300) or self.outcome is not None
+
+    @property
     def is_final(self):
-        """Whether its sender is content: a 2xx, an outcome, or a refusal that more of the same won't change."""
-        return self.status in range(200, 300) or self.outcome is not None or (
-            400 <= self.status < 500 and self.status not in (408, 429))
+        """Whether its sender is content: it was accepted, or refused so that more of the same won't change it."""
+        return self.is_accepted or 400 <= self.status < 500 and self.status not in (408, 429)
 
 
 class Signer:
@@ -171,7 +175,8 @@ def outcome_of(body):
     if b'"result"' not in body:
         return None
     document = json.loads(body)
-    return {name: document.get(name) for name in ("result", "errorCode")} if isinstance(document, dict) else None
+    told = document.get("outcome", document)
+    return {name: told.get(name) for name in ("result", "errorCode")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +191,7 @@ class Patience:
 
 
 class Senders:
-    """Sends deliveries until each has its end; tells every attempt's end to `record(delivery, answer)`."""
+    """Sends deliveries until each has its end; tells every attempt's end to `record(delivery, answer, is_retry)`."""
 
     def __init__(self, door, signer, record, rng, patience=Patience()):
         self._door, self._signer, self._record, self._rng, self._patience = door, signer, record, rng, patience
@@ -196,19 +201,18 @@ class Senders:
         """Those that wait for their next attempt make it no more."""
         self._closing.set()
 
-    async def attempt(self, delivery):
-        """One attempt, recorded."""
+    async def _attempt(self, delivery, is_again):
         delivery.attempts += 1
         headers = self._signer.headers(delivery, time.time())
         answer = await self._door.send(delivery.method, delivery.path, headers, delivery.body)
-        delivery.is_promised = delivery.is_promised or answer.status in range(200, 300)
-        self._record(delivery, answer)
+        delivery.is_promised = delivery.is_promised or answer.is_accepted
+        self._record(delivery, answer, is_again)
         return answer
 
     async def deliver(self, delivery):
         """Until it has its end; False when the sender gave up."""
         for number in itertools.count():
-            answer = await self.attempt(delivery)
+            answer = await self._attempt(delivery, number > 0)
             if answer.is_final:
                 return True
             try:
