@@ -1,11 +1,12 @@
-"""What must be true once all has settled: nothing is stuck, nothing left over, everything told, every dead letter explained."""
+"""What must be true once all has settled: nothing is stuck or left over, everything told, every dead letter explained."""
 
 from .check_facts import OUTCOMES
 from .check_log import name_of
 from .finding import Finding
 
 # stage of a dead letter -> the causes that faults of the clouds explain; of events that were sent well none may die
-EXPLAINED = {"execute": ("attempts_exhausted", "outage", "rate_limit", "capacity", "conflict", "quota", "invalid", "refused")}
+EXPLAINED = {"execute": ("attempts_exhausted", "outage", "rate_limit", "capacity", "conflict", "quota", "invalid",
+                         "refused")}
 FINAL = ("applied", "rejected", "ignored", "dead")
 
 

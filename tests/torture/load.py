@@ -1,8 +1,9 @@
-"""The load: a population's events, evenly over the time, by senders that don't give up; what became of each attempt is written down.
+"""The load: a population's events, evenly over the time, by senders that don't give up.
 
 A thread of its own with an event loop. A line of `out_path` is one attempt's end: {"key", "source", "id", "type", "user",
-"status", "at_ms", "attempts", "sha256", "receipt", "outcome"}; whatever has a line with a 2xx is promised. status 0: no answer.
-One in ten is sent again: at once beside the first, soon after it, or much later; some are held back a while, so that others overtake them.
+"status", "at_ms", "attempts", "sha256", "receipt", "outcome"}; whatever has a line with a 2xx is promised. status 0: no
+answer. One in ten is sent again: at once beside the first, soon after it, or much later; some are held back a while, so
+that others overtake them.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ STOP_S = 120
 
 
 class Load:
-    """`urls()` gives the base URLs of the ingresses that live now; `env` has secrets, DATABASE_URL and the clouds' control port."""
+    """`urls()`: the base URLs of the ingresses that live now; `env`: secrets, DATABASE_URL, the clouds' control port."""
 
     def __init__(self, urls, env, seed, events, seconds, out_path):
         self._urls, self._env = urls, env

@@ -1,4 +1,4 @@
-"""Senders as the real ones are: they sign each attempt anew, keep connections open, and try again until they have their 2xx.
+"""Senders as the real ones are: they sign each attempt anew, keep connections open, and try again until a 2xx.
 
 A Delivery is what one of them wants to be known: it does not know of Sluice, nor how often it was sent. Raw HTTP/1.1 over
 asyncio, because the load must leave the machine to what is under it. Everything here runs on one event loop.

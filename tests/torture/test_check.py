@@ -1,4 +1,4 @@
-"""The check can fail: a small true world, and for each invariant the ways in which it is made untrue, each of which is seen."""
+"""The check can fail: a small true world, and for each invariant ways to make it untrue, each of which is seen."""
 
 import copy
 import hashlib

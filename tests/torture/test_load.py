@@ -112,7 +112,8 @@ def test_a_refusal_is_an_end(ingress, status):
 
 
 def test_an_outcome_is_an_end_whatever_its_status(ingress):
-    body = json.dumps({"errorCode": "CLOUD_UNAVAILABLE", "outcome": {"result": "rejected", "errorCode": "CLOUD_UNAVAILABLE"}})
+    told = {"result": "rejected", "errorCode": "CLOUD_UNAVAILABLE"}
+    body = json.dumps({"errorCode": "CLOUD_UNAVAILABLE", "outcome": told})
     delivery = stripe()
     assert deliver(ingress(503, body=body.encode()), delivery)[0]
     assert delivery.is_promised

@@ -112,7 +112,7 @@ class Model:
 
     @staticmethod
     def _address(user, event):
-        """The user's, or that of the command's token where that is newer; a refused command is answered there all the same."""
+        """The user's, or that of the command's token where that is newer: a refused one too is answered there."""
         is_newer = event.actor_email and event.at_ms // 1000 >= user.email_at
         return event.actor_email if is_newer else user.email
 
