@@ -79,7 +79,7 @@ class Load:
             self._failure = failure
 
     async def _main(self):
-        door = Door(lambda: self._known_urls)
+        door, self._over = Door(lambda: self._known_urls), asyncio.Event()
         self._senders = Senders(door, Signer(self._env), self._record, self._rng)
         self._clouds = Clouds(self._env)
         self._clouds.configure(stripe={"adopt_unknown": True})  # it knows the population's customers
@@ -140,9 +140,10 @@ class Load:
 
     async def _pause(self, seconds):
         """So long, or until the load ends."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and not self._ending.is_set():
-            await asyncio.sleep(min(0.2, max(TICK_S, until - time.monotonic())))
+        try:
+            await asyncio.wait_for(self._over.wait(), seconds)
+        except asyncio.TimeoutError:
+            pass
 
     async def _until_end(self, delivery):
         ended = await self._senders.deliver(delivery)
@@ -174,8 +175,11 @@ class Load:
 
     async def _drain(self):
         """Until nothing is under way; at the deadline the senders give up."""
-        began = time.monotonic()
-        while self._tasks and not (self._ending.is_set() and time.monotonic() - began > self._deadline_s):
+        give_up_at = None
+        while self._tasks and (give_up_at is None or time.monotonic() < give_up_at):
+            if self._ending.is_set() and give_up_at is None:
+                self._over.set()
+                give_up_at = time.monotonic() + self._deadline_s
             await asyncio.sleep(TICK_S * 5)
         self._senders.give_up()
         while self._tasks:

@@ -18,7 +18,7 @@ from kit import signing
 
 ANSWER_TIMEOUT_S = 12  # ingress answers after 8 s at the latest
 CONNECT_TIMEOUT_S = 3
-IDLE_MAX = 64  # kept-alive connections to one ingress
+AT_ONCE_MAX = 200  # attempts under way; the others wait for one to end, as behind a sender's own limits
 ANSWER_BYTES_MAX = 1 << 20
 NO_ANSWER = 0
 TOKEN_LIFETIME_S = 6 * 3600
@@ -113,16 +113,21 @@ class Door:
         self._urls = urls  # callable
         self._turn = itertools.count()
         self._idle = {}
+        self._room = asyncio.Semaphore(AT_ONCE_MAX)
 
     async def send(self, method, path, headers, body):
-        """One attempt; gives an Answer, status 0 when there was none in time."""
+        """One attempt; gives an Answer, status 0 when there was none in time. `headers` makes them when it goes out."""
+        async with self._room:
+            return await self._send(method, path, headers, body)
+
+    async def _send(self, method, path, headers, body):
         urls = self._urls()
         if not urls:
             return Answer(NO_ANSWER)
         parts = urlsplit(urls[next(self._turn) % len(urls)])
         place = parts.hostname, parts.port
         lines = [f"{method} {path} HTTP/1.1", f"Host: {parts.netloc}", "Content-Type: application/json",
-                 f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers), "", ""]
+                 f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers()), "", ""]
         request = "\r\n".join(lines).encode() + body
         try:
             return await asyncio.wait_for(self._exchange(place, request), ANSWER_TIMEOUT_S)
@@ -139,7 +144,7 @@ class Door:
         try:
             writer.write(request)
             answer, keeps = await read_answer(reader)
-            is_whole = keeps and len(idle) < IDLE_MAX
+            is_whole = keeps
         finally:
             if not is_whole:
                 writer.close()
@@ -203,8 +208,8 @@ class Senders:
 
     async def _attempt(self, delivery, is_again):
         delivery.attempts += 1
-        headers = self._signer.headers(delivery, time.time())
-        answer = await self._door.send(delivery.method, delivery.path, headers, delivery.body)
+        answer = await self._door.send(delivery.method, delivery.path,
+                                       lambda: self._signer.headers(delivery, time.time()), delivery.body)
         delivery.is_promised = delivery.is_promised or answer.is_accepted
         self._record(delivery, answer, is_again)
         return answer
