@@ -35,7 +35,7 @@ WITHOUT_EVENT = ("settle", "lapse", "parked", "again")  # steps that wait, and r
 DASHBOARDS_ALONE = ("early_access.join", "admin.purge_stale_runs")  # one is limited by address, one wants an admin
 COMMAND_WAITS = 0.05  # share of commands that ask for their outcome
 WAIT_S = 5
-RECENT_JOBS = 20
+RECENT_JOBS = 500
 
 
 def group_of(text):
