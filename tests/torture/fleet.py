@@ -33,6 +33,7 @@ WAL_SIZE = "160MB"
 READY_S = 60
 WATCH_S = 0.5
 LOG_LINES = 12
+UNSEEN_S = 1.5
 
 
 def ingress_name(number):
@@ -118,6 +119,7 @@ class Fleet:
         self.proxies = Remote(self._ports["CONTROL"])
         self.ended = []  # (seconds since the start, part, the end of its log): parts that ended by themselves
         self._wanted = set()  # parts that should be running
+        self._left = {}  # part: when it was taken down last
         self._guard = threading.Lock()
         self._stopping = threading.Event()
         self._proxy = None
@@ -243,8 +245,10 @@ class Fleet:
         return f"postgresql://postgres:{password}@{HOST}:{self._ports['POSTGRES_PORT']}/sluice"
 
     def urls(self):
-        """Where the ingresses are that should be running: what a load balancer knows."""
-        numbers = [number for number in range(1, INGRESSES_MAX + 1) if ingress_name(number) in self._wanted]
+        """Where the ingresses are: what a load balancer knows, who needs a moment to see that one has gone."""
+        seen = time.monotonic() - UNSEEN_S
+        numbers = [number for number in range(1, INGRESSES_MAX + 1)
+                   if ingress_name(number) in self._wanted or self._left.get(ingress_name(number), seen) > seen]
         return [f"http://{HOST}:{self._ingress_port(number)}" for number in numbers or range(1, self.ingresses + 1)]
 
     # Parts.
@@ -263,6 +267,7 @@ class Fleet:
         """Whoever has called this answers for the part: the watch lets it be until it is started again."""
         with self._guard:
             self._wanted.discard(name)
+            self._left[name] = time.monotonic()
 
     def kill(self, name):
         self.release(name)

@@ -12,7 +12,7 @@ import random
 QUIET_SHARE = 0.15
 QUIET_MIN_S = 15
 FIRST_S = 3  # the load flows by then
-GAP_S = 2.4  # between two entries, on average
+GAP_S, GAP_MIN_S = 2.4, 1.0  # between two entries, on average: in a long run, and in one too short for all the kinds
 TRIES = 20
 
 
@@ -41,7 +41,9 @@ def plan(seed, seconds, kinds, size):
     """The entries of a run of so many seconds, by time. `kinds`: {name: Kind}; `size`: what there is to hit."""
     rng = random.Random(f"torture {seed}")
     entries, deck, end = [], [], seconds - quiet_s(seconds)
-    at = FIRST_S + rng.expovariate(1 / GAP_S)
+    cards = sum(kind.weight for kind in kinds.values())
+    gap_s = min(GAP_S, max(GAP_MIN_S, (end - FIRST_S) / cards))
+    at = FIRST_S + rng.expovariate(1 / gap_s)
     while at < end:
         if not deck:
             deck = [name for name, kind in kinds.items() for _ in range(kind.weight)]
@@ -49,26 +51,21 @@ def plan(seed, seconds, kinds, size):
         entry = _one(rng, at, deck.pop(), kinds, size, entries)
         if entry is not None:
             entries.append(entry)
-        at += rng.expovariate(1 / GAP_S)
+        at += rng.expovariate(1 / gap_s)
     return entries
 
 
 def _one(rng, at, name, kinds, size, entries):
     """An entry of the kind on something that no other entry holds meanwhile; None where nothing is free."""
     kind = kinds[name]
+    busy = [(other, kinds[other.fault].holds(other)) for other in entries
+            if other.end_s + kinds[other.fault].rest_s > at]  # what was hit needs a rest to come back
     for _ in range(TRIES):
         target = kind.target(rng, size)
         entry = Entry(round(at, 2), name, target, kind.parameters(rng, size), round(rng.uniform(*kind.seconds), 2))
-        if all(_are_apart(kinds, entry, other) for other in entries):
+        if not any(kind.holds(entry) & names for _other, names in busy):
             return entry
     return None
-
-
-def _are_apart(kinds, entry, other):
-    """`rest_s` is how long what was hit needs to come back before it may be hit again."""
-    if not kinds[entry.fault].holds(entry) & kinds[other.fault].holds(other):
-        return True
-    return entry.at_s >= other.end_s + kinds[other.fault].rest_s
 
 
 def write(path, entries, about):
