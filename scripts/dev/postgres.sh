@@ -84,6 +84,8 @@ max_wal_size = ${SLUICE_DEV_WAL_SIZE:-1GB}
 log_line_prefix = '%m [%p] %q%a '
 log_min_duration_statement = 2s
 log_lock_waits = on
+# which transaction came first, for those who check the books from outside
+track_commit_timestamp = on
 timezone = 'UTC'
 SETTINGS
 }

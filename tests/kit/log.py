@@ -5,6 +5,7 @@ import confluent_kafka
 from .wait import until
 
 READ_TIMEOUT_S = 20
+CONSUMED_AT_ONCE = 5000
 
 
 def partitions_of(consumer, topic):
@@ -20,43 +21,56 @@ def read_topic(env, topic):
 
 def read_stamped(env, topic):
     """As read_topic, each with its timestamp in ms behind: for events, the receipt."""
+    return list(each_stamped(env, topic))
+
+
+def each_stamped(env, topic):
+    """The same one by one, for what is too long to be held: a partition's in their order."""
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": env["KAFKA_BROKERS"], "group.id": "kit", "enable.auto.commit": False,
         "auto.offset.reset": "earliest"})
     try:
         wanted = {}
         positions = []
-        for partition in partitions_of(consumer, topic):
-            low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition),
-                                                       timeout=READ_TIMEOUT_S)
+        for partition, (low, high) in bounds_of(consumer, topic).items():
             if high > low:
                 wanted[partition] = high
                 positions.append(confluent_kafka.TopicPartition(topic, partition, low))
         consumer.assign(positions)
-        messages = []
         while wanted:
-            message = consumer.poll(READ_TIMEOUT_S)
-            assert message is not None and not message.error(), f"reading {topic}: {message and message.error()}"
-            if message.partition() not in wanted:
-                continue  # came after we looked where the end is
-            headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
-            messages.append((message.partition(), message.offset(), message.key(), message.value(), headers,
-                             message.timestamp()[1]))
-            if message.offset() + 1 >= wanted[message.partition()]:
-                del wanted[message.partition()]
-        return messages
+            messages = consumer.consume(CONSUMED_AT_ONCE, READ_TIMEOUT_S)
+            assert messages, f"reading {topic}: nothing came for {READ_TIMEOUT_S} s"
+            for message in messages:
+                assert not message.error(), f"reading {topic}: {message.error()}"
+                partition = message.partition()
+                if partition not in wanted or message.offset() >= wanted[partition]:
+                    continue  # came after we looked where the end is
+                headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
+                yield (partition, message.offset(), message.key(), message.value(), headers, message.timestamp()[1])
+                if message.offset() + 1 >= wanted[partition]:
+                    del wanted[partition]
+    finally:
+        consumer.close()
+
+
+def bounds_of(consumer, topic):
+    """{partition: (first offset, the one behind the last)}."""
+    return {number: consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, number), timeout=READ_TIMEOUT_S)
+            for number in partitions_of(consumer, topic)}
+
+
+def ends_of_topic(env, topic):
+    """{partition: the offset behind its last message}."""
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": env["KAFKA_BROKERS"], "group.id": "kit"})
+    try:
+        return {number: high for number, (_low, high) in bounds_of(consumer, topic).items()}
     finally:
         consumer.close()
 
 
 def end_of_topic(env, topic):
     """How many messages have ever been written to a topic: the sum of its partitions' ends."""
-    consumer = confluent_kafka.Consumer({"bootstrap.servers": env["KAFKA_BROKERS"], "group.id": "kit"})
-    try:
-        return sum(consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, number), timeout=READ_TIMEOUT_S)[1]
-                   for number in partitions_of(consumer, topic))
-    finally:
-        consumer.close()
+    return sum(ends_of_topic(env, topic).values())
 
 
 def find_event(env, event_id, topic="sluice.events.v1"):

@@ -91,15 +91,16 @@ static const char JOBS_QUEUED[] =
     /* since when an e-mail may have gone out is not forgotten: its key is not good for ever */
     " result = jsonb_strip_nulls(jsonb_build_object('doubt_from_ms', j.result->'doubt_from_ms')),"
     " updated_at = now()";
-static const char TIMERS[] = ROWS_BEGIN
-    "INSERT INTO sluice.timers AS t (id, user_id, kind, subject, due_at, fired_at, cancelled_at)"
-    " SELECT id, user_id, kind, subject, due_at, CASE WHEN fired THEN $8::timestamptz END,"
-    " CASE WHEN cancelled THEN $8::timestamptz END"
-    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bool[], $7::bool[])"
-    " AS n (id, user_id, kind, subject, due_at, fired, cancelled) ORDER BY id"
-    " ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, cancelled_at = excluded.cancelled_at,"
-    " fired_at = CASE WHEN excluded.fired_at IS NULL THEN NULL ELSE coalesce(t.fired_at, excluded.fired_at) END"
-    " WHERE t.user_id = excluded.user_id" ROWS_END;
+static const char TIMERS[] =
+    ROWS_BEGIN "INSERT INTO sluice.timers AS t (id, user_id, kind, subject, due_at, decided_at, cancelled_at)"
+               " SELECT id, user_id, kind, subject, due_at, CASE WHEN decided THEN $8::timestamptz END,"
+               " CASE WHEN cancelled THEN $8::timestamptz END"
+               " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bool[], $7::bool[])"
+               " AS n (id, user_id, kind, subject, due_at, decided, cancelled) ORDER BY id"
+               " ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, cancelled_at = excluded.cancelled_at,"
+               " decided_at = excluded.decided_at, fired_at = CASE WHEN excluded.decided_at IS NULL"
+               " AND excluded.cancelled_at IS NULL THEN NULL ELSE t.fired_at END"
+               " WHERE t.user_id = excluded.user_id" ROWS_END;
 static const char USAGES[] =
     "INSERT INTO sluice.usage_daily (user_id, day, metric, count, told_at)"
     " SELECT user_id, date '1970-01-01' + day, metric, count, told_at"
@@ -313,7 +314,7 @@ void plan_rows_timers(const struct attempt *attempt, struct pipeline *pipeline)
             columns_text(&columns, timer->kind);
             columns_text(&columns, timer->subject);
             columns_at_ms(&columns, timer_due_at_ms(attempt, timer));
-            columns_bool(&columns, timer->fired);
+            columns_bool(&columns, timer->decided);
             columns_bool(&columns, timer->cancelled);
         }
     }

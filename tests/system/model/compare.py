@@ -32,96 +32,117 @@ def history_of(events, telling):
     return ordered
 
 
-def names_of(books, telling, events, data_key=b""):
+# What is read of Postgres. Each statement gives `whose` first: the user whose history the row belongs to.
+TABLES = {
+    "users": "SELECT id whose, id, plan, email, stripe_customer_id, pending_checkout IS NOT NULL is_pending,"
+             " last_error IS NOT NULL has_error, onboarding_complete FROM sluice.users",
+    "subscriptions": "SELECT user_id whose, id, user_id, status, tier, price_id, cancel_at_period_end"
+                     " FROM sluice.subscriptions",
+    "agents": "SELECT user_id whose, id::text, user_id, backend, status, server_id, app_name, stopped_by, subscription_id"
+              " FROM sluice.agents",
+    "jobs": "SELECT user_id whose, id::text, cause_event_id, kind, agent_id::text, status, args ->> 'template' template,"
+            " args ->> 'to' mail_to FROM sluice.jobs ORDER BY seq",
+    "timers": "SELECT user_id whose, kind, subject FROM sluice.timers WHERE decided_at IS NULL AND cancelled_at IS NULL",
+    "usage": "SELECT user_id whose, user_id, day::text, metric, count FROM sluice.usage_daily WHERE count > 0",
+    "workspaces": "SELECT owner_id whose, id::text, name, owner_id, tier, closed_at IS NOT NULL is_closed, runs_used"
+                  " FROM sluice.workspaces",
+    "made": "SELECT user_id whose, event_id, user_id, target FROM sluice.audit_log WHERE action = 'workspace_created'",
+}
+# What a workspace has, by its id: a key and a value each.
+PARTS = {
+    "members": "SELECT user_id k, role v FROM sluice.workspace_members p",
+    "connections": "SELECT p.id k, shared_by v FROM sluice.connections p",
+    "workflows": "SELECT workflow_id k, NULL v FROM sluice.shared_workflows p",
+    "runs": "SELECT p.id k, end_reason v FROM sluice.runs p",
+    "invites": "SELECT encode(token_sha256, 'hex') k, NULL v FROM sluice.invites p WHERE accepted_at IS NULL"
+               " AND revoked_at IS NULL",
+    "cycle": "SELECT subscription_id k, 1 v FROM sluice.workspace_billing_cycles p",
+}
+for name, sql in PARTS.items():
+    place = "w.owner_id whose, p.workspace_id::text workspace"
+    TABLES[name] = sql.replace("SELECT", f"SELECT {place},", 1).replace(
+        " p", " p JOIN sluice.workspaces w ON w.id = p.workspace_id", 1)
+DECIDED = ("SELECT user_id whose, source, id, type, outcome, error_code, rule,"
+           " round(extract(epoch FROM decided_at) * 1000)::bigint decided_ms FROM sluice.events")
+
+
+def rows_of(books, users, events):
+    """Postgres' rows of some users and of some events: {table: [row]}."""
+    rows = {name: books.rows(f"SELECT * FROM ({sql}) t WHERE whose = ANY(%s)", users) for name, sql in TABLES.items()}
+    ids = [event.id for event in events]
+    fed = {event.identity for event in events}
+    rows["decided"] = [row for row in books.rows(f"{DECIDED} WHERE id = ANY(%s) OR user_id = ANY(%s)", ids, users)
+                       if row["whose"] in users or (row["source"], row["id"]) in fed]
+    return rows
+
+
+def names_of(rows, events, data_key=b""):
     """What the ids stand for, and what the executor came to; the ids of instances are put into the model's words."""
-    names, agents = Names(data_key=data_key), {}
-    for row in books.rows("SELECT id, subscription_id FROM sluice.agents WHERE user_id = ANY(%s)",
-                          telling.users):
-        if row["subscription_id"]:
-            agents[str(row["id"])] = f"instance:{row['subscription_id']}"
-    for row in job_rows(books, telling):
-        names.jobs[str(row["id"])] = job_key(row, agents)
-    decided = {(row["source"], row["id"]): row["at_ms"] for row in books.rows(
-        "SELECT source, id, round(extract(epoch FROM decided_at) * 1000)::bigint at_ms FROM sluice.events"
-        " WHERE user_id = ANY(%s)", telling.users)}
+    names = Names(data_key=data_key)
+    agents = {row["id"]: f"instance:{row['subscription_id']}" for row in rows["agents"] if row["subscription_id"]}
+    for row in rows["jobs"]:
+        names.jobs[row["id"]] = job_key(row, agents)
+    decided = {(row["source"], row["id"]): row for row in rows["decided"]}
     for event in events:
-        event.decided_ms = decided.get(event.identity, 0)
+        row = decided.get(event.identity)
+        event.decided_ms = row["decided_ms"] if row else 0
         if event.type.startswith("job.") and event.body["job_id"] in names.jobs and event.type != "job.dispatched":
             names.reports.setdefault(names.jobs[event.body["job_id"]], []).append(event.identity)
         data = event.data if event.type.startswith("command.") else {}
         if data.get("agent_id") in agents:
             data["agent_id"] = agents[data["agent_id"]]
-    for row in books.rows("SELECT event_id, user_id, target FROM sluice.audit_log WHERE action = 'workspace_created'"
-                          " AND user_id = ANY(%s)", telling.users):
+    for row in rows["made"]:
         names.workspaces[row["event_id"], row["user_id"]] = row["target"].removeprefix("workspace:")
-    for row in books.rows("SELECT source, id FROM sluice.events WHERE user_id = ANY(%s) AND type = 'command.job.cancel'"
-                          " AND error_code = 'JOB_ENDED'", telling.users):
-        names.settled.add((row["source"], row["id"]))
+    for identity, row in decided.items():
+        if row["type"] == "command.job.cancel" and row["error_code"] == "JOB_ENDED":
+            names.settled.add(identity)
     return names, agents
 
 
-def job_rows(books, telling):
-    return books.rows("SELECT id, cause_event_id, kind, agent_id, status, args FROM sluice.jobs WHERE user_id = ANY(%s)"
-                      " ORDER BY seq", telling.users)
-
-
 def job_key(row, agents):
-    agent = str(row["agent_id"]) if row["agent_id"] else None
-    args = row["args"] if row["kind"] == "email" else {}
-    return row["cause_event_id"], row["kind"], agents.get(agent, agent), args.get("template"), args.get("to")
+    is_email = row["kind"] == "email"
+    return (row["cause_event_id"], row["kind"], agents.get(row["agent_id"], row["agent_id"]),
+            row["template"] if is_email else None, row["mail_to"] if is_email else None)
 
 
-def of_books(books, telling, agents, events):
+def of_books(rows, agents):
     """Postgres' side, in the words of of_model()."""
     state = {}
-    rows = books.rows
-    who = telling.users
-    for row in rows("SELECT * FROM sluice.users WHERE id = ANY(%s)", who):
+    for row in rows["users"]:
         state["user", row["id"]] = {
             "plan": row["plan"], "email": row["email"], "customer": row["stripe_customer_id"],
-            "pending": row["pending_checkout"] is not None, "last_error": row["last_error"] is not None,
-            "onboarded": row["onboarding_complete"]}
-    for row in rows("SELECT * FROM sluice.subscriptions WHERE user_id = ANY(%s)", who):
+            "pending": row["is_pending"], "last_error": row["has_error"], "onboarded": row["onboarding_complete"]}
+    for row in rows["subscriptions"]:
         state["subscription", row["id"]] = {
             "user": row["user_id"], "status": row["status"], "tier": row["tier"], "price": row["price_id"] or None,
             "cancel_at_period_end": row["cancel_at_period_end"]}
-    for row in rows("SELECT * FROM sluice.agents WHERE user_id = ANY(%s)", who):
-        state["agent", agents.get(str(row["id"]), str(row["id"]))] = {
+    for row in rows["agents"]:
+        state["agent", agents.get(row["id"], row["id"])] = {
             "user": row["user_id"], "backend": row["backend"], "status": row["status"],
             "server": bool(row["server_id"] or row["app_name"]), "stopped_by": row["stopped_by"]}
-    jobs = collections.Counter((job_key(row, agents), row["status"]) for row in job_rows(books, telling))
+    job_ids = {row["id"]: job_key(row, agents) for row in rows["jobs"]}
+    jobs = collections.Counter((job_ids[row["id"]], row["status"]) for row in rows["jobs"])
     state["jobs", ""] = {str(key): count for key, count in jobs.items()}
-    job_ids = {str(row["id"]): job_key(row, agents) for row in job_rows(books, telling)}
-    timers = rows("SELECT kind, subject FROM sluice.timers WHERE user_id = ANY(%s) AND fired_at IS NULL"
-                  " AND cancelled_at IS NULL", who)
-    state["timers", ""] = {str((row["kind"], job_ids.get(row["subject"], row["subject"]))): True for row in timers}
-    state["usage", ""] = {f"{row['user_id']} {row['day']} {row['metric']}": row["count"] for row in rows(
-        "SELECT * FROM sluice.usage_daily WHERE user_id = ANY(%s) AND count > 0", who)}
-    state.update(workspaces_of_books(books, telling))
-    fed = {event.identity for event in events}
-    decided = rows("SELECT source, id, type, user_id, outcome, error_code FROM sluice.events WHERE id = ANY(%s)"
-                   " OR user_id = ANY(%s)", [identity[1] for identity in fed], who)
-    state["outcomes", ""] = {f"{row['type']} {row['id']}": f"{row['outcome']} {row['error_code']}" for row in decided
-                             if row["user_id"] in who or (row["source"], row["id"]) in fed}
+    state["timers", ""] = {str((row["kind"], job_ids.get(row["subject"], row["subject"]))): True
+                           for row in rows["timers"]}
+    state["usage", ""] = {f"{row['user_id']} {row['day']} {row['metric']}": row["count"] for row in rows["usage"]}
+    state.update(workspaces_of_books(rows))
+    state["outcomes", ""] = {f"{row['type']} {row['id']}": f"{row['outcome']} {row['error_code']}"
+                             for row in rows["decided"]}
     return state
 
 
-def workspaces_of_books(books, telling):
+def workspaces_of_books(rows):
     state = {}
-    found = books.rows("SELECT * FROM sluice.workspaces w WHERE owner_id = ANY(%s)", telling.users)
-    for row in found:
-        def column(sql, key=row["id"]):
-            return {str(each["k"]): each["v"] for each in books.rows(sql, key)}
-        state["workspace", str(row["id"])] = {
-            "name": row["name"], "owner": row["owner_id"], "tier": row["tier"], "closed": row["closed_at"] is not None,
-            "runs_used": row["runs_used"],
-            "members": column("SELECT user_id k, role v FROM sluice.workspace_members WHERE workspace_id = %s"),
-            "connections": column("SELECT id k, shared_by v FROM sluice.connections WHERE workspace_id = %s"),
-            "workflows": sorted(column("SELECT workflow_id k, 1 v FROM sluice.shared_workflows WHERE workspace_id = %s")),
-            "runs": column("SELECT id k, end_reason v FROM sluice.runs WHERE workspace_id = %s"),
-            "invites": sorted(column("SELECT encode(token_sha256, 'hex') k, 1 v FROM sluice.invites WHERE workspace_id ="
-                                     " %s AND accepted_at IS NULL AND revoked_at IS NULL")),
-            "cycle": column("SELECT subscription_id k, 1 v FROM sluice.workspace_billing_cycles WHERE workspace_id = %s")}
+    for row in rows["workspaces"]:
+        state["workspace", row["id"]] = {"name": row["name"], "owner": row["owner_id"], "tier": row["tier"],
+                                         "closed": row["is_closed"], "runs_used": row["runs_used"],
+                                         **{name: {} for name in PARTS}}
+    for name in PARTS:
+        for row in rows[name]:
+            state["workspace", row["workspace"]][name][row["k"]] = row["v"]
+    for row in state.values():
+        row["workflows"], row["invites"] = sorted(row["workflows"]), sorted(row["invites"])
     return state
 
 
@@ -170,9 +191,8 @@ def differences(theirs, ours):
     return lines
 
 
-def check(books, telling, topic, policy, data_key=b""):
-    """The differences of one telling, and its events."""
-    events = history_of(topic, telling)
-    names, agents = names_of(books, telling, events, data_key)
+def check(rows, events, policy, data_key=b""):
+    """The differences between Postgres' rows and what the model makes of the events."""
+    names, agents = names_of(rows, events, data_key)
     model = Model(names, policy).feed(events)
-    return differences(of_books(books, telling, agents, events), of_model(model, events)), events
+    return differences(of_books(rows, agents), of_model(model, events))

@@ -4,7 +4,7 @@ import concurrent.futures
 
 from kit.wait import until
 
-from .compare import check, read_events
+from .compare import check, history_of, read_events, rows_of
 from .drive import Telling
 from .generate import History
 from .model import first_data_key
@@ -29,8 +29,11 @@ class Trial:
             tellings = list(pool.map(lambda history: Telling(history, self.system, short).tell(), histories))
         self.quiet()
         topic = read_events(self.system.env)
-        return [(telling.history, check(self.books, telling, topic, self.policy, self.data_key)[0], telling.users)
-                for telling in tellings]
+        return [(telling.history, self.differences(telling, topic), telling.users) for telling in tellings]
+
+    def differences(self, telling, topic):
+        events = history_of(topic, telling)
+        return check(rows_of(self.books, telling.users, events), events, self.policy, self.data_key)
 
     def quiet(self):
         """Nothing is under way: no outbox row, no open job, and each partition decided to its end."""
