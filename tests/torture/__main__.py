@@ -15,9 +15,10 @@ from system.model.world import Policy
 from . import schedule, shrink
 from .check import check
 from .faults import KINDS, Size, Storm
+from .finding import Finding
 from .fleet import INGRESSES_MAX, WORKERS_MAX, Fleet
 from .load import Load
-from .report import Finding, Report
+from .report import Report
 from .settle import Eyes, is_settled, settle, tell
 
 POLICY = Policy(grace_ms=3000, resume_on_payment=True)  # as torture.conf has it
@@ -122,7 +123,7 @@ class Run:
 
 
 def answered(load):
-    return load.counts().get("2xx", 0)
+    return load.counts().get("accepted", 0)
 
 
 def settled(left, eyes):

@@ -6,18 +6,10 @@ import json
 import pathlib
 import xml.etree.ElementTree as ElementTree
 
+from .finding import Finding
+
 VIOLATIONS_SHOWN = 5
 TIMES_SHOWN = 8
-
-
-@dataclasses.dataclass
-class Finding:
-    """An invariant: whether it held, how many things were looked at, and the first violations."""
-
-    invariant: str
-    held: bool
-    checked: int
-    violations: list
 
 
 @dataclasses.dataclass
@@ -78,7 +70,7 @@ class Report:
         for finding in self.findings:
             lines.append(f"  {'held    ' if finding.held else 'VIOLATED'} {finding.invariant} ({finding.checked})")
             lines += [f"             {line}" for line in finding.violations[:VIOLATIONS_SHOWN]]
-            more = len(finding.violations) - VIOLATIONS_SHOWN
+            more = len(finding.violations) + finding.more - VIOLATIONS_SHOWN
             lines += [f"             and {more} more"] if more > 0 else []
         return "\n".join(lines) + "\n"
 
@@ -100,7 +92,7 @@ class Report:
         for finding in [storm, *self.findings]:
             case = ElementTree.SubElement(suite, "testcase", classname="torture", name=finding.invariant, time="0")
             if not finding.held:
-                failure = ElementTree.SubElement(case, "failure", message=f"{len(finding.violations)} violations")
+                failure = ElementTree.SubElement(case, "failure", message=f"{len(finding.violations) + finding.more} violations")
                 failure.text = "\n".join(map(str, finding.violations))
         suite.set("tests", str(len(suite)))
         suite.set("failures", str(sum(case.find("failure") is not None for case in suite)))

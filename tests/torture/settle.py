@@ -19,12 +19,14 @@ SELECT (SELECT count(*) FROM sluice.events) AS decided,
        (SELECT count(*) FROM sluice.jobs WHERE status IN ('queued', 'running', 'waiting')) AS jobs,
        (SELECT count(*) FROM sluice.outbox) AS outbox,
        (SELECT count(*) FROM sluice.timers WHERE fired_at IS NULL AND cancelled_at IS NULL
-           AND due_at < now() + make_interval(secs => %(near_s)s)) AS timers,
-       (SELECT count(*) FROM sluice.held_events WHERE released_at IS NULL) AS held,
+           AND due_at < now() + make_interval(secs => %s)) AS timers,
+       (SELECT count(*) FROM sluice.held_events h WHERE released_at IS NULL AND NOT EXISTS (
+           SELECT FROM sluice.dead_letters d WHERE d.user_id = h.user_id AND d.status = 'open'
+              AND d.stage IN ('decide', 'commit'))) AS held,
        (SELECT count(*) FROM sluice.parked_events) AS parked,
        (SELECT count(*) FROM sluice.dead_letters WHERE status = 'open') AS letters,
-       (SELECT coalesce(sum(next_offset), 0) FROM sluice.offsets WHERE topic = %(topic)s) AS next_offset,
-       (SELECT coalesce(sum(next_offset - published_offset), 0) FROM sluice.offsets WHERE topic = %(topic)s) AS unannounced
+       (SELECT coalesce(sum(next_offset), 0) FROM sluice.offsets WHERE topic = %s) AS next_offset,
+       (SELECT coalesce(sum(next_offset - published_offset), 0) FROM sluice.offsets WHERE topic = %s) AS unannounced
 """
 OPEN_JOBS = """
 SELECT id, kind, backend, status, step, attempt, settled, worker, left(error, 80) AS error,
@@ -59,10 +61,9 @@ class Eyes:
         """What is left: `lag` and the counts of LEFT; None while a server is away."""
         try:
             end = self.end()
-            connection_row, = self._books.rows(LEFT.replace("%(near_s)s", str(NEAR_S)).replace("%(topic)s", f"'{TOPIC}'"))
+            row = {name: int(value) for name, value in self._books.row(LEFT, NEAR_S, TOPIC, TOPIC).items()}
         except (confluent_kafka.KafkaException, psycopg.Error, AssertionError):
             return None
-        row = {name: int(value) for name, value in connection_row.items()}
         return {"lag": end - row.pop("next_offset"), **row}
 
     def open_jobs(self):

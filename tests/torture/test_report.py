@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from .faults import KINDS, Record
-from .report import Finding, Report
+from .finding import Finding
+from .report import Report
 from .schedule import Entry
 
 
