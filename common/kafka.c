@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SILENT_MS              "5000" /* so long may a producer's connection leave a request unanswered */
 #define REASON_BYTES           512
 #define PEM                    "-----BEGIN"
 #define HEADERS_READ_MAX       64
@@ -76,7 +77,13 @@ rd_kafka_t *sl_kafka_producer_create(rd_kafka_conf_t *conf, int linger_ms, struc
     (void)snprintf(linger, sizeof(linger), "%d", linger_ms);
     (void)snprintf(message_bytes, sizeof(message_bytes), "%d", SL_KAFKA_MESSAGE_BYTES_MAX);
     char reason[REASON_BYTES];
+    /* A message that librdkafka gives up by time while a broker may have it leaves a gap in the producer's sequence,
+     * whose numbers go to later messages: a broker that was frozen and wakes up takes one of those for the one it has,
+     * and confirms what it never wrote (librdkafka's issue 4134). So nothing is given up; a connection that is silent
+     * is, and its requests are sent again under the same numbers. */
     if (sl_kafka_conf_set(conf, "enable.idempotence", "true", err) && sl_kafka_conf_set(conf, "acks", "all", err) &&
+        sl_kafka_conf_set(conf, "message.timeout.ms", "0", err) &&
+        sl_kafka_conf_set(conf, "socket.timeout.ms", SILENT_MS, err) &&
         sl_kafka_conf_set(conf, "message.max.bytes", message_bytes, err) &&
         sl_kafka_conf_set(conf, "linger.ms", linger, err)) {
         rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof(reason));

@@ -27,7 +27,8 @@ SL_MUST_CHECK rd_kafka_conf_t *sl_kafka_conf_create(const struct sl_config *conf
 SL_MUST_CHECK bool sl_kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct sl_err *err);
 
 /* acks=all, enable.idempotence, message.max.bytes, `linger_ms`. Takes `conf` whatever happens. The delivery report
- * callback, its opaque and message.timeout.ms are set on `conf` before. PERMANENT when librdkafka refuses. */
+ * callback and its opaque are set on `conf` before. PERMANENT when librdkafka refuses. A message is tried until it is
+ * delivered, refused or purged, never ended by time: whoever waits keeps a deadline of its own. */
 SL_MUST_CHECK rd_kafka_t *sl_kafka_producer_create(rd_kafka_conf_t *conf, int linger_ms, struct sl_err *err);
 
 /* Fills `err` from a librdkafka code: class RETRY, PERMANENT (message too large, unknown topic, authorisation) or

@@ -16,6 +16,7 @@
 #define RETIRE_FLUSH_MS 1000
 #define RETRY_MS        1000
 #define WARM_UP_MS      1000
+#define STALE_DEADLINES 4          /* an event that is under way for so many deadlines is not to land any more */
 #define PART            "producer" /* of readiness */
 
 /* One message under way. */
@@ -96,7 +97,7 @@ static void on_report(rd_kafka_t *producer, const rd_kafka_message_t *message, v
     struct publish_result result = {
         .end = PUBLISH_DELIVERED, .partition = message->partition, .offset = message->offset};
     if (message->err) {
-        result.end = message->err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT ? PUBLISH_OVERDUE : PUBLISH_FAILED;
+        result.end = PUBLISH_FAILED;
         (void)sl_kafka_err(&result.err, message->err, "publishing an event");
     }
     lock(publisher);
@@ -133,8 +134,7 @@ static rd_kafka_t *producer_create(struct publisher *publisher, struct sl_err *e
     rd_kafka_conf_t *conf = sl_kafka_conf_create(options->config, "sluice-ingress", err);
     if (!conf)
         return NULL;
-    if (!set_number(conf, "message.timeout.ms", options->deadline_ms, err) ||
-        !set_number(conf, "queue.buffering.max.kbytes", options->queue_bytes_max / 1024 + 1, err) ||
+    if (!set_number(conf, "queue.buffering.max.kbytes", options->queue_bytes_max / 1024 + 1, err) ||
         !set_number(conf, "reconnect.backoff.max.ms", RETRY_MS, err)) {
         rd_kafka_conf_destroy(conf);
         return NULL;
@@ -176,7 +176,7 @@ static void producer_retire(struct publisher *publisher, rd_kafka_t *producer)
     unlock(publisher);
 }
 
-static void replace_producer(struct publisher *publisher)
+static void replace_producer(struct publisher *publisher, const char *why)
 {
     char reason[256] = "";
     lock(publisher);
@@ -184,10 +184,10 @@ static void replace_producer(struct publisher *publisher)
     publisher->producer = NULL;
     unlock(publisher);
     (void)rd_kafka_fatal_error(old, reason, sizeof(reason));
-    sl_readiness_set(publisher->options.readiness, PART, "the Kafka producer has failed and is being replaced");
-    sl_log(SL_LOG_ERROR, "publisher", "the producer has failed; a new one takes its place", LOG_CSTR("reason", reason));
+    sl_readiness_set(publisher->options.readiness, PART, "the Kafka producer is being replaced");
+    sl_log(SL_LOG_ERROR, "publisher", why, LOG_CSTR("reason", reason));
     counters_producer_replaced(publisher->options.counters);
-    end_waiting(publisher, INT64_MAX, PUBLISH_FAILED, "the Kafka producer has failed");
+    end_waiting(publisher, INT64_MAX, PUBLISH_FAILED, "the Kafka producer is being replaced");
     producer_retire(publisher, old);
     atomic_store(&publisher->is_fatal, false);
 }
@@ -221,6 +221,18 @@ static void ensure_producer(struct publisher *publisher)
     sl_readiness_set(publisher->options.readiness, PART, "");
 }
 
+/* Whether an event whose sender was told long ago is still queued for brokers that are away: a command that comes true
+ * an hour after its 503 helps nobody. It ends with its producer, the only safe way to take back a numbered message. */
+static bool has_stale(struct publisher *publisher)
+{
+    int64_t age_us = STALE_DEADLINES * publisher->options.deadline_ms * INT64_C(1000);
+    lock(publisher);
+    const struct ticket *oldest = publisher->abandoned.head;
+    bool is_stale = oldest && sl_clock_mono_us() - oldest->sent_us > age_us;
+    unlock(publisher);
+    return is_stale;
+}
+
 static void *run(void *arg)
 {
     struct publisher *publisher = arg;
@@ -234,7 +246,9 @@ static void *run(void *arg)
         (void)rd_kafka_poll(publisher->producer, POLL_MS);
         end_waiting(publisher, sl_clock_mono_us(), PUBLISH_OVERDUE, "no delivery report within the deadline");
         if (atomic_load(&publisher->is_fatal))
-            replace_producer(publisher);
+            replace_producer(publisher, "the producer has failed; a new one takes its place");
+        else if (has_stale(publisher))
+            replace_producer(publisher, "no broker takes what is queued; a new producer takes its place");
     }
     return NULL;
 }

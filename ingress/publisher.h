@@ -6,6 +6,8 @@
  * travels with the message is the publisher's own, freed by the report or with the producer.
  *   3. After a fatal error of the idempotent producer, those waiting are told FAILED, and a new producer takes its
  * place; meanwhile nothing is accepted and readyz says so.
+ *   4. The producer never gives an event up by itself (see sl_kafka_producer_create): one that is overdue may land
+ * until four deadlines are over; then the producer is replaced as after a fatal error, and what it had is purged.
  */
 #ifndef INGRESS_PUBLISHER_H
 #define INGRESS_PUBLISHER_H

@@ -12,7 +12,7 @@ clouds_start() {
     done
     rm -f "${listening}"
     process_spawn clouds env -C "${ROOT}/tests" PYTHONPATH="${ROOT}/tests" PYTHONUNBUFFERED=1 \
-        "${VENV_PYTHON}" -m clouds --env-file "${listening}" --ingress-url "${SLUICE_INGRESS_URL}" "${arguments[@]}"
+        "${VENV_PYTHON}" -m clouds --env-file "${listening}" --ingress-url "${APP_URL}" "${arguments[@]}"
     # the file is written when all of them listen
     process_ready clouds 30 test -s "${listening}"
 }

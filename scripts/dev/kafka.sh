@@ -18,15 +18,30 @@ kafka_prepare() {
         || die "the broker's data directory could not be formatted"
 }
 
+# A listener for each program that reaches the broker through a proxy: SLUICE_DEV_KAFKA_LISTENERS is a list of
+# NAME:PORT:PROXY, where the broker listens and what it tells whoever came that way.
+kafka_listeners() { # sets LISTENERS, ADVERTISED and PROTOCOLS
+    local name port proxy listener
+    LISTENERS='' ADVERTISED='' PROTOCOLS=''
+    for listener in ${SLUICE_DEV_KAFKA_LISTENERS:-}; do
+        IFS=: read -r name port proxy <<<"${listener}"
+        LISTENERS+=",${name}://127.0.0.1:${port}"
+        ADVERTISED+=",${name}://127.0.0.1:${proxy}"
+        PROTOCOLS+=",${name}:PLAINTEXT"
+    done
+}
+
 kafka_write_properties() { # folder, port, controller's port
+    local LISTENERS ADVERTISED PROTOCOLS
+    kafka_listeners
     cat >"$1/server.properties.new" <<PROPERTIES
 # Written by ./dev at each start.
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$3
-listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3
-advertised.listeners=PLAINTEXT://127.0.0.1:$2
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3${LISTENERS}
+advertised.listeners=PLAINTEXT://127.0.0.1:$2${ADVERTISED}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${PROTOCOLS}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs=$1/data

@@ -4,14 +4,14 @@
 PROGRAM_READY_S=60
 
 part_known() { # name
-    [[ "$1" =~ ^(postgres|kafka|clouds|ingress|console|worker-[1-9][0-9]?)$ ]]
+    [[ "$1" =~ ^(postgres|kafka|clouds|ingress|ingress-[2-9]|console|worker-[1-9][0-9]?)$ ]]
 }
 
 parts_check() { # names …
     local name
-    (($# > 0)) || usage_error "which part? postgres, kafka, clouds, ingress, console, worker-1 …"
+    (($# > 0)) || usage_error "which part? postgres, kafka, clouds, ingress, ingress-2 …, console, worker-1 …"
     for name in "$@"; do
-        part_known "${name}" || usage_error "there is no part '${name}': postgres, kafka, clouds, ingress, console, worker-1 …"
+        part_known "${name}" || usage_error "there is no part '${name}': postgres, kafka, clouds, ingress, ingress-2 …, console, worker-1 …"
     done
 }
 
@@ -27,11 +27,15 @@ part_start() { # name
     postgres) postgres_start ;;
     kafka) kafka_start ;;
     clouds) clouds_start ;;
-    ingress) program_start ingress sluice-ingress SLUICE_INGRESS_LISTEN ;;
+    ingress*) program_start "${name}" sluice-ingress SLUICE_INGRESS_LISTEN ;;
     console) program_start console sluice-console SLUICE_CONSOLE_LISTEN ;;
     worker-*) program_start "${name}" sluice-worker SLUICE_WORKER_ADMIN_LISTEN ;;
     esac
-    say "${name}" "ready (pid $(process_pid "${name}"))"
+    if [[ "${READY_WAITS}" == true ]]; then
+        say "${name}" "ready (pid $(process_pid "${name}"))"
+    else
+        say "${name}" "started"
+    fi
 }
 
 part_port() { # name: prints the port of ingress, the console or a worker
@@ -44,8 +48,25 @@ program_start() { # part, program, variable that sets where it listens
     path="$(program_path "$2")"
     port="$(part_port "${name}")"
     program_command
-    process_spawn "${name}" "${PROGRAM_ENV[@]}" "$3=127.0.0.1:${port}" "${path}" "${PROGRAM_OPTIONS[@]}"
+    (
+        program_detour "${name}"
+        process_spawn "${name}" "${PROGRAM_ENV[@]}" "$3=127.0.0.1:${port}" "${path}" "${PROGRAM_OPTIONS[@]}"
+    )
     process_ready "${name}" "${PROGRAM_READY_S}" http_ok "http://127.0.0.1:${port}/readyz"
+}
+
+# Has a program reach servers through proxies: STATE/detours/NAME holds a line `port port` for each server, where it is
+# and where the program shall find it. Changes the environment of the (sub)shell that calls it.
+program_detour() { # part
+    local from to name value detours="${STATE}/detours/$1"
+    [[ -f "${detours}" ]] || return 0
+    while read -r from to; do
+        PROGRAM_ENV=("${PROGRAM_ENV[@]//127.0.0.1:${from}/127.0.0.1:${to}}")
+        while IFS= read -r name; do
+            value="${!name//127.0.0.1:${from}/127.0.0.1:${to}}"
+            [[ "${value}" == "${!name}" ]] || printf -v "${name}" '%s' "${value}"
+        done < <(env_names)
+    done <"${detours}"
 }
 
 # Sets what stands before and after a program's path: its environment is that of RUN_DIR/programs.
@@ -87,7 +108,7 @@ part_stop() { # name
 
 # The doors first, then the workers, then what they work with. What isn't known by name is stopped too.
 parts_stop_all() {
-    local name file names=(ingress console) last=(clouds kafka postgres)
+    local name file names=(ingress ingress-{2..9} console) last=(clouds kafka postgres)
     for file in "${RUN_DIR}"/*.pid; do
         [[ -e "${file}" ]] || continue
         name="$(basename "${file}" .pid)"
@@ -98,8 +119,12 @@ parts_stop_all() {
     done
 }
 
-cmd_start() {
+cmd_start() { # [--no-wait] NAME …
     local name
+    if [[ "${1:-}" == --no-wait ]]; then
+        READY_WAITS=false
+        shift
+    fi
     parts_check "$@"
     lock_state
     env_of_system

@@ -42,11 +42,14 @@ postgres_home() {
 }
 
 postgres_prepare() {
-    local home bin
+    local home bin wal=()
     bin="$(postgres_bin)"
     postgres_as
     postgres_home
     home="$(realpath "${STATE}/postgres")"
+    if [[ -n "${SLUICE_DEV_WAL_DIR:-}" ]]; then
+        wal=("--waldir=${SLUICE_DEV_WAL_DIR}")
+    fi
     if [[ ! -f "${home}/data/.complete" ]]; then
         say "postgres" "making its cluster ($("${bin}/postgres" --version))"
         rm -rf "${home}/data"
@@ -54,7 +57,7 @@ postgres_prepare() {
         # -C /: it wants to be in a folder that its user may enter
         quietly "${LOG_DIR}/initdb.log" env -C / "${AS[@]}" "${bin}/initdb" \
             --pgdata="${home}/data" --username=postgres "--pwfile=${home}/password" --auth=scram-sha-256 \
-            --encoding=UTF8 --locale=C.UTF-8 --data-checksums || die "initdb failed"
+            --encoding=UTF8 --locale=C.UTF-8 --data-checksums "${wal[@]}" || die "initdb failed"
         rm -f "${home}/password"
         "${AS[@]}" touch "${home}/data/.complete"
     fi
@@ -77,7 +80,7 @@ synchronous_commit = on
 full_page_writes = on
 max_connections = 100
 shared_buffers = 128MB
-max_wal_size = 1GB
+max_wal_size = ${SLUICE_DEV_WAL_SIZE:-1GB}
 log_line_prefix = '%m [%p] %q%a '
 log_min_duration_statement = 2s
 log_lock_waits = on
@@ -96,7 +99,7 @@ postgres_start() {
     process_spawn postgres env -C / "${AS[@]}" "$(postgres_bin)/postgres" -D "${home}/data" \
         -c "config_file=${home}/postgresql.conf"
     process_ready postgres 60 postgres_ready
-    postgres_make_database
+    [[ "${READY_WAITS}" == false ]] || postgres_make_database
 }
 
 postgres_reaped() { # the lock file that a killed server has left

@@ -103,10 +103,14 @@ process_log_tail() { # name
     fi
 }
 
+# Whether starting a part waits until it is ready: not for whoever starts it while what it needs is away.
+READY_WAITS=true
+
 # Waits until a part answers; one that ends meanwhile, or never does, is the end of this script.
 process_ready() { # name, seconds, command …
     local name="$1" limit_s="$2" deadline=$((SECONDS + $2))
     shift 2
+    [[ "${READY_WAITS}" == true ]] || return 0
     until "$@"; do
         if ! process_alive "${name}"; then
             process_log_tail "${name}"

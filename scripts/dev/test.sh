@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # Every test. Each runner writes JUnit XML to STATE/results; the last line of the output is the sum of them all.
 
-SUITES=(unit tables lint proto io clouds system)
+SUITES=(unit tables lint proto io clouds system torture)
 
 cmd_test() {
     local suite suites=("$@")
     ((${#suites[@]} > 0)) || suites=("${SUITES[@]}")
     for suite in "${suites[@]}"; do
-        [[ "${suite}" =~ ^(unit|tables|lint|proto|io|clouds|system|fuzz)$ ]] \
+        [[ "${suite}" =~ ^(unit|tables|lint|proto|io|clouds|system|torture|fuzz)$ ]] \
             || usage_error "there is no suite '${suite}': ${SUITES[*]} fuzz"
     done
     # systems of tests are their own, whatever the caller's shell says
@@ -37,7 +37,7 @@ cmd_test() {
 test_clean_up() {
     local dir
     trap - EXIT
-    for dir in "${STATE}" "${STATE}/system"; do
+    for dir in "${STATE}" "${STATE}/system" "${STATE}/torture/fleet"; do
         [[ ! -d "${dir}/run" ]] || SLUICE_DEV_DIR="${dir}" "${ROOT}/dev" down >/dev/null
     done
 }
@@ -50,6 +50,7 @@ test_builds() { # suites …
         # what is shipped is looked at as it is shipped
         lint) presets+=("${PRESET}" release) ;;
         fuzz) presets+=(fuzz) ;;
+        torture) presets+=(dev) ;;
         proto | clouds) ;;
         esac
     done
@@ -125,4 +126,11 @@ test_io() {
 
 test_system() {
     test_pytest system tests/system
+}
+
+# The engine's own tests, then the short form on optimised programs.
+test_torture() {
+    test_pytest torture-engine tests/torture
+    test_run torture env SLUICE_DEV_DIR="${STATE}/torture" SLUICE_PRESET=dev "${ROOT}/dev" torture --short \
+        --junit "${RESULTS}/torture.xml"
 }

@@ -2,6 +2,7 @@
 # The whole system at once: up, down, demo. An `up` that fails or is interrupted stops what it has started.
 
 WORKERS=2
+INGRESSES=1
 UP_STARTED=()
 
 cmd_up() {
@@ -27,7 +28,7 @@ cmd_up() {
     env_write
     for name in "${missing[@]}"; do
         # schema and topics come between the servers and the programs
-        if [[ "${name}" == ingress || "${name}" == console || "${name}" == worker-* ]]; then
+        if [[ "${name}" == ingress* || "${name}" == console || "${name}" == worker-* ]]; then
             up_schema_once
         fi
         UP_STARTED+=("${name}")
@@ -46,6 +47,11 @@ up_options() {
             WORKERS="$2"
             shift 2
             ;;
+        --ingresses)
+            [[ "${2:-}" =~ ^[1-9]$ ]] || usage_error "--ingresses wants a number from 1 to 9"
+            INGRESSES="$2"
+            shift 2
+            ;;
         *) usage_error "up knows no '$1'" ;;
         esac
     done
@@ -58,6 +64,9 @@ up_parts() { # sets `parts`: what this system consists of, in the order of start
     ! is_ours KAFKA_BROKERS || parts+=(kafka)
     ! clouds_are_ours || parts+=(clouds)
     parts+=(ingress console)
+    for ((number = 2; number <= INGRESSES; number++)); do
+        parts+=("ingress-${number}")
+    done
     for ((number = 1; number <= WORKERS; number++)); do
         parts+=("worker-${number}")
     done

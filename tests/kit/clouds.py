@@ -18,6 +18,10 @@ class Clouds:
     def fault(self, cloud, kind, times=1, match=None, **more):
         return self._call("POST", "/faults", {"cloud": cloud, "kind": kind, "times": times, "match": match, **more})
 
+    def remove_fault(self, number):
+        """Gives how many requests it has struck."""
+        return self._call("DELETE", f"/faults/{number}")["removed"][0]["struck"]
+
     def clear_faults(self):
         self._call("DELETE", "/faults")
 

@@ -34,14 +34,19 @@ def load_env(path):
 class System:
     """`dev_dir` holds its data; `config` is an INI file laid over the default one, or None; `variables` go before it."""
 
-    def __init__(self, dev_dir, config=None, workers=2, variables=None):
+    def __init__(self, dev_dir, config=None, workers=2, variables=None, ingresses=1):
         self.dev_dir = pathlib.Path(dev_dir)
         self.workers = workers
+        self.ingresses = ingresses
         self.config = config and pathlib.Path(config)
         self._environment = {**os.environ, **(variables or {}), "SLUICE_DEV_DIR": str(self.dev_dir)}
         if config:
             self._environment["SLUICE_CONFIG"] = str(config)
         self.env = {}
+
+    def use(self, variables):
+        """More of the environment for ./dev from now on."""
+        self._environment.update(variables)
 
     def dev(self, *arguments, check=True):
         """Runs ./dev with the system's environment; gives the completed process."""
@@ -60,7 +65,7 @@ class System:
         shutil.rmtree(self.dev_dir)
 
     def up(self):
-        self.dev("up", "--workers", str(self.workers))
+        self.dev("up", "--workers", str(self.workers), "--ingresses", str(self.ingresses))
         self.env = load_env(self.dev_dir / "env")
         return self
 
