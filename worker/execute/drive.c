@@ -228,7 +228,7 @@ static void apply_result(struct engine *engine, struct flight *flight, const str
     case STEP_ACTION_COUNT:
         break;
     }
-    SL_ASSERT(!"a step gave an action that is none");
+    sl_assert_failed("a step gave an action that is none", __FILE__, __LINE__);
 }
 
 static void record_call(struct engine *engine, struct flight *flight, const struct sl_http_response *response,
