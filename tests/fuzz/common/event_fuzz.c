@@ -17,8 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define TEXTS_MAX   (2 * SL_EVENT_HEADERS_MAX + 2)
 
 static const char *const NAMES[] = {
-    "ce_specversion", "ce_time",    "content-type",    "ce_id",       "ce_source",       "ce_type",
-    "ce_subject",     "ce_partitionkey", "traceparent", "sluice-reply-to", "sluice-replay",
+    "ce_specversion", "ce_time",         "content-type", "ce_id",           "ce_source",     "ce_type",
+    "ce_subject",     "ce_partitionkey", "traceparent",  "sluice-reply-to", "sluice-replay",
 };
 
 static struct sl_str name_of(struct sl_str text)

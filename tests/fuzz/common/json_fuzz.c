@@ -19,14 +19,16 @@ static size_t depth_of(const json_t *json)
     json_t *value;
     size_t index;
     if (json_is_object(json)) {
-        json_object_foreach ((json_t *)(uintptr_t)json, key, value) {
+        json_object_foreach((json_t *)(uintptr_t)json, key, value)
+        {
             size_t depth = depth_of(value);
             deepest = depth > deepest ? depth : deepest;
         }
         return deepest + 1;
     }
     if (json_is_array(json)) {
-        json_array_foreach (json, index, value) {
+        json_array_foreach(json, index, value)
+        {
             size_t depth = depth_of(value);
             deepest = depth > deepest ? depth : deepest;
         }

@@ -1,7 +1,7 @@
 /* text_fuzz.c - any bytes as text.
  *
- * UTF-8 is well-formed exactly where a second decoder, by arithmetic instead of a table, finds it so; base64, base64url,
- * hexadecimal, UUIDs and integers are taken only in the one spelling that writing what was read gives again.
+ * UTF-8 is well-formed exactly where a second decoder, by arithmetic instead of a table, finds it so; base64,
+ * base64url, hexadecimal, UUIDs and integers are taken only in the one spelling that writing what was read gives again.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -92,8 +92,8 @@ static void check_base64(struct sl_str text)
     /* Any bytes, there and back. */
     sl_buf_init(&again, 2 * text.len + 8);
     sl_sign_base64(text, &again);
-    SL_ASSERT(!again.overflow && (text.len > sizeof(bytes) ||
-                                  sl_sign_unbase64(sl_buf_str(&again), bytes, sizeof(bytes), &count)));
+    SL_ASSERT(!again.overflow &&
+              (text.len > sizeof(bytes) || sl_sign_unbase64(sl_buf_str(&again), bytes, sizeof(bytes), &count)));
     SL_ASSERT(text.len > sizeof(bytes) || (count == text.len && memcmp(bytes, text.ptr, count) == 0));
     sl_buf_deinit(&again);
 }

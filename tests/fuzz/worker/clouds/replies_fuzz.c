@@ -5,8 +5,8 @@
  * what a reader gives is text that ends within its room; the same reply twice gives the same, byte for byte; a reader
  * that refuses leaves what it was to fill untouched.
  *
- * Input: a byte for the cloud; one for how the call ended; two of the status; header lines "name: value", each up to the
- * next newline, until an empty one; the body.
+ * Input: a byte for the cloud; one for how the call ended; two of the status; header lines "name: value", each up to
+ * the next newline, until an empty one; the body.
  */
 #include "common/utf8.h"
 #include "tests/fuzz/bytes.h"
@@ -21,7 +21,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define NOW_MS INT64_C(1763712000000)
+#define NOW_MS    INT64_C(1763712000000)
 #define UNTOUCHED 0x5A
 
 /* Whatever a reader fills, and what it says beside it. */
@@ -144,8 +144,7 @@ static void check_run(const struct github_run *run)
 
 static void github_found_of(const struct sl_http_response *response, struct reading *reading)
 {
-    reading->ok =
-        github_read_found(response, SL_STR("sluice 1"), &reading->found, &reading->as.run, &reading->more);
+    reading->ok = github_read_found(response, SL_STR("sluice 1"), &reading->found, &reading->as.run, &reading->more);
     if (!reading->ok || !reading->found)
         return;
     check_run(&reading->as.run);
@@ -227,14 +226,14 @@ static const struct {
     enum cloud_id cloud;
     reader *read;
 } READERS[] = {
-    {CLOUD_HETZNER, hetzner_server_of},       {CLOUD_HETZNER, hetzner_found_of},
-    {CLOUD_HETZNER, hetzner_action_of},       {CLOUD_TAILSCALE, tailscale_found_of},
-    {CLOUD_TAILSCALE, tailscale_device_of},   {CLOUD_TAILSCALE, tailscale_key_of},
-    {CLOUD_TAILSCALE, tailscale_token_of},    {CLOUD_GITHUB, github_dispatched_of},
-    {CLOUD_GITHUB, github_found_of},          {CLOUD_GITHUB, github_run_of},
-    {CLOUD_PROVISIONER, provisioner_app_of},  {CLOUD_PROVISIONER, provisioner_found_of},
-    {CLOUD_STRIPE, stripe_customer_of},       {CLOUD_STRIPE, stripe_session_of},
-    {CLOUD_STRIPE, stripe_subscription_of},   {CLOUD_GRAPH, graph_page_of},
+    {CLOUD_HETZNER, hetzner_server_of},      {CLOUD_HETZNER, hetzner_found_of},
+    {CLOUD_HETZNER, hetzner_action_of},      {CLOUD_TAILSCALE, tailscale_found_of},
+    {CLOUD_TAILSCALE, tailscale_device_of},  {CLOUD_TAILSCALE, tailscale_key_of},
+    {CLOUD_TAILSCALE, tailscale_token_of},   {CLOUD_GITHUB, github_dispatched_of},
+    {CLOUD_GITHUB, github_found_of},         {CLOUD_GITHUB, github_run_of},
+    {CLOUD_PROVISIONER, provisioner_app_of}, {CLOUD_PROVISIONER, provisioner_found_of},
+    {CLOUD_STRIPE, stripe_customer_of},      {CLOUD_STRIPE, stripe_session_of},
+    {CLOUD_STRIPE, stripe_subscription_of},  {CLOUD_GRAPH, graph_page_of},
 };
 
 static void check_readers(enum cloud_id cloud, const struct sl_http_response *response)

@@ -67,15 +67,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sl_err err = {0};
     world_init(&world);
     fill_world(&world, state);
-    struct sl_event event = {.id = SL_STR("evt_1"),
-                             .source = SL_STR("/test"),
-                             .type = type == INPUT_UNKNOWN ? SL_STR("stripe.unheard.of")
-                                                           : sl_str_of(input_type_name(type)),
-                             .content_type = state & 128 ? SL_STR("application/x-www-form-urlencoded")
-                                                         : SL_STR("application/json"),
-                             .data = body,
-                             .time_ms = NOW_MS,
-                             .received_at_ms = NOW_MS};
+    struct sl_event event = {
+        .id = SL_STR("evt_1"),
+        .source = SL_STR("/test"),
+        .type = type == INPUT_UNKNOWN ? SL_STR("stripe.unheard.of") : sl_str_of(input_type_name(type)),
+        .content_type = state & 128 ? SL_STR("application/x-www-form-urlencoded") : SL_STR("application/json"),
+        .data = body,
+        .time_ms = NOW_MS,
+        .received_at_ms = NOW_MS};
     if (payload_read(&event, world.arena, &input, &err)) {
         SL_ASSERT(payload_read(&event, world.arena, &again, &err));
         check_input(&input, event.type);
