@@ -8,7 +8,7 @@
 
 #define DAY_MS (24LL * 3600 * 1000)
 /* Room above the largest body for the record's headers and framing. */
-#define TOPIC_MESSAGE_BYTES_MAX ((long long)SL_KAFKA_MESSAGE_BYTES_MAX)
+#define TOPIC_MESSAGE_BYTES_MAX SL_KAFKA_MESSAGE_BYTES_MAX
 
 static void setting(struct topic_plan *plan, const char *name, const char *value)
 {
