@@ -6,8 +6,9 @@
 #                                                       root of the repository; LABELS adds more, TIMEOUT seconds (60)
 #   sluice_io_test(…)                                   the same with the label "io" instead: it needs real servers and
 #                                                       finds them in DATABASE_URL and KAFKA_BROKERS (./dev test io)
-#   sluice_fuzzer(NAME SOURCES file… DEPS target… [CORPUS folder] [DICTIONARY file])
-#                                                       libFuzzer program fuzz/NAME and ctest entry, label "fuzz";
+#   sluice_fuzzer(NAME SOURCES file… DEPS target… [CORPUS folder] [DICTIONARY file] [BYTES_MAX of an input (4096)])
+#                                                       libFuzzer program fuzz/NAME and ctest entry, label "fuzz", and
+#                                                       NAME_corpus, label "corpus": what is committed in CORPUS, once;
 #                                                       nothing at all without SLUICE_FUZZ
 #
 # A name in DEPS is a target of ours, or a package of Dependencies.cmake: rdkafka, libcurl, jansson, libpq, openssl,
@@ -40,6 +41,12 @@ macro(_sluice_arguments function_name one_value)
     _sluice_resolve(targets ${ARG_DEPS})
 endmacro()
 
+# What an executable is made of beside its own sources.
+set(SLUICE_EXECUTABLE_SOURCES "")
+if(SLUICE_SANITIZE MATCHES "thread")
+    list(APPEND SLUICE_EXECUTABLE_SOURCES "${CMAKE_SOURCE_DIR}/tests/support/c11_threads.c")
+endif()
+
 function(sluice_library NAME)
     _sluice_arguments(sluice_library "")
     add_library(${NAME} STATIC ${ARG_SOURCES})
@@ -48,7 +55,7 @@ endfunction()
 
 function(sluice_program NAME)
     _sluice_arguments(sluice_program "")
-    add_executable(${NAME} ${ARG_SOURCES})
+    add_executable(${NAME} ${ARG_SOURCES} ${SLUICE_EXECUTABLE_SOURCES})
     target_link_libraries(${NAME} PRIVATE ${targets} sluice_flags)
     set_property(GLOBAL APPEND PROPERTY SLUICE_PROGRAMS ${NAME})
 endfunction()
@@ -57,7 +64,7 @@ function(_sluice_cmocka_test NAME label)
     if(NOT ARG_TIMEOUT)
         set(ARG_TIMEOUT 60)
     endif()
-    add_executable(${NAME} ${ARG_SOURCES})
+    add_executable(${NAME} ${ARG_SOURCES} ${SLUICE_EXECUTABLE_SOURCES})
     target_link_libraries(${NAME} PRIVATE ${targets} PkgConfig::cmocka sluice_flags)
     set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/unit")
     add_test(NAME ${NAME} COMMAND ${NAME} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
@@ -79,7 +86,10 @@ function(sluice_fuzzer NAME)
     if(NOT SLUICE_FUZZ)
         return()
     endif()
-    _sluice_arguments(sluice_fuzzer "CORPUS;DICTIONARY")
+    _sluice_arguments(sluice_fuzzer "CORPUS;DICTIONARY;BYTES_MAX")
+    if(NOT ARG_BYTES_MAX)
+        set(ARG_BYTES_MAX 4096)
+    endif()
     add_executable(${NAME} ${ARG_SOURCES})
     target_link_libraries(${NAME} PRIVATE ${targets} sluice_flags)
     target_link_options(${NAME} PRIVATE -fsanitize=fuzzer)
@@ -87,7 +97,7 @@ function(sluice_fuzzer NAME)
     # What is found new goes to the build directory; the seeds in the repository are only read.
     set(found "${CMAKE_BINARY_DIR}/fuzz/corpus/${NAME}")
     file(MAKE_DIRECTORY "${found}")
-    set(options -max_total_time=${SLUICE_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
+    set(options -max_len=${ARG_BYTES_MAX} -timeout=20 -rss_limit_mb=2048
         -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/${NAME}-)
     if(ARG_DICTIONARY)
         get_filename_component(dictionary "${ARG_DICTIONARY}" ABSOLUTE)
@@ -96,9 +106,18 @@ function(sluice_fuzzer NAME)
     set(seeds "")
     if(ARG_CORPUS)
         get_filename_component(seeds "${ARG_CORPUS}" ABSOLUTE)
+        # What is committed, once each and nothing else: the same every time.
+        add_test(NAME ${NAME}_corpus COMMAND ${NAME} ${options} -runs=0 ${seeds}
+            WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+        set_tests_properties(${NAME}_corpus PROPERTIES LABELS "corpus" TIMEOUT 120
+            ENVIRONMENT "${SLUICE_TEST_ENVIRONMENT}")
     endif()
-    add_test(NAME ${NAME} COMMAND ${NAME} ${options} ${found} ${seeds} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
-    math(EXPR timeout_s "${SLUICE_FUZZ_SECONDS} + 60")
+    # The command line for a run by hand: ./dev fuzz reads it.
+    string(REPLACE ";" "\n" lines "${options};${found};${seeds}")
+    file(WRITE "${CMAKE_BINARY_DIR}/fuzz/${NAME}.options" "${lines}\n")
+    add_test(NAME ${NAME} COMMAND ${NAME} -max_total_time=${SLUICE_FUZZ_SECONDS} ${options} ${found} ${seeds}
+        WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+    math(EXPR timeout_s "${SLUICE_FUZZ_SECONDS} + 120")
     set_tests_properties(${NAME} PROPERTIES LABELS "fuzz;${ARG_LABELS}" TIMEOUT ${timeout_s}
         ENVIRONMENT "${SLUICE_TEST_ENVIRONMENT}")
 endfunction()

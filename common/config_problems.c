@@ -8,6 +8,16 @@
 
 #include "common/utf8.h"
 
+/* Names out of a file, and paths, may hold anything; problems end on a terminal. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7F) {
+            *text = '?';
+        }
+    }
+}
+
 static void add(struct config_problems *problems, const char *place, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
@@ -22,6 +32,8 @@ static void add(struct config_problems *problems, const char *place, const char 
     const size_t place_bytes = strlen(place);
     const size_t skipped = place_bytes < sizeof(row.place) ? 0 : place_bytes - sizeof(row.place) + 1;
     memcpy(row.place, place + skipped, place_bytes - skipped);
+    make_printable(row.text);
+    make_printable(row.place);
     for (size_t i = 0; i < problems->count; i++) {
         if (strcmp(problems->rows[i].place, row.place) == 0 && strcmp(problems->rows[i].text, row.text) == 0) {
             return;

@@ -17,7 +17,7 @@
 #define SL_TOPIC_REPLIES      "sluice.replies.v1"
 #define SL_TOPIC_DEAD_LETTERS "sluice.dead-letters.v1"
 
-#define SL_KAFKA_MESSAGE_BYTES_MAX (2 * 1024 * 1024) /* of topics and of the producer */
+#define SL_KAFKA_MESSAGE_BYTES_MAX 2097152 /* 2 MiB: of topics and of the producer */
 
 /* Brokers, security and SASL from [kafka] and the KAFKA_* variables, client.id "<program>-<pid>"; librdkafka's log is
  * silent. The caller owns it until a client takes it. PERMANENT when a setting is missing or refused. */

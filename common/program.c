@@ -38,18 +38,18 @@ bool sl_program_options(struct sl_program *program, int argc, char **argv, int *
             program->checks = true;
             break;
         case 'v':
-            printf("%s " SLUICE_VERSION "\n", program->name);
+            (void)printf("%s " SLUICE_VERSION "\n", program->name);
             return ends(ret_status, EXIT_SUCCESS);
         case 'h':
-            fputs(program->usage, stdout);
+            (void)fputs(program->usage, stdout);
             return ends(ret_status, EXIT_SUCCESS);
         default:
-            fputs(program->usage, stderr);
+            (void)fputs(program->usage, stderr);
             return ends(ret_status, SL_PROGRAM_EXIT_USAGE);
         }
     }
     if (optind < argc) {
-        fputs(program->usage, stderr);
+        (void)fputs(program->usage, stderr);
         return ends(ret_status, SL_PROGRAM_EXIT_USAGE);
     }
     return true;

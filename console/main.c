@@ -29,7 +29,7 @@ static const char USAGE[] =
 static void print_problems(const struct settings_problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++)
-        fprintf(stderr, "%s: %s\n", problems->items[i].place, problems->items[i].text);
+        (void)fprintf(stderr, "%s: %s\n", problems->items[i].place, problems->items[i].text);
 }
 
 static int check(const struct sl_program *program)
@@ -43,7 +43,7 @@ static int check(const struct sl_program *program)
     const char *warnings[SETTINGS_WARNINGS_MAX];
     size_t count = settings_warnings(settings, warnings);
     for (size_t i = 0; i < count; i++)
-        fprintf(stderr, "note: %s\n", warnings[i]);
+        (void)fprintf(stderr, "note: %s\n", warnings[i]);
     settings_destroy(settings);
     return EXIT_SUCCESS;
 }

@@ -7,7 +7,7 @@
 #include "web/problem.h"
 
 #define ANSWER_RECEIPT_BYTES 96
-#define ANSWER_BYTES_MAX     (512 * 1024)
+#define ANSWER_BYTES_MAX     ((size_t)512 * 1024)
 
 struct answer {
     int status;

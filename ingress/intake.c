@@ -9,7 +9,7 @@
 #include "common/uuid.h"
 #include "ingress/request.h"
 
-#define ARENA_BYTES_MAX   (32 * 1024 * 1024)
+#define ARENA_BYTES_MAX   ((size_t)32 * 1024 * 1024)
 #define OUTCOME_BYTES_MAX (ANSWER_BYTES_MAX / 2)
 #define RETRY_S           2 /* what is advised while Kafka can't take it */
 

@@ -30,7 +30,7 @@ static const char USAGE[] =
 static void print_problems(const struct settings_problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++)
-        fprintf(stderr, "%s: %s\n", problems->items[i].place, problems->items[i].text);
+        (void)fprintf(stderr, "%s: %s\n", problems->items[i].place, problems->items[i].text);
 }
 
 /* Missing secrets are told, and are no problem: an installation need not have every source. */
@@ -45,7 +45,7 @@ static int check(const struct sl_program *program)
     }
     size_t count = settings_warnings(settings, warnings);
     for (size_t i = 0; i < count; i++)
-        fprintf(stderr, "note: %s\n", warnings[i]);
+        (void)fprintf(stderr, "note: %s\n", warnings[i]);
     settings_release(settings);
     return EXIT_SUCCESS;
 }

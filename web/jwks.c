@@ -175,7 +175,7 @@ bool jwks_read(const char *path, struct jwks *ret_jwks, struct sl_err *err)
     if (ferror(file))
         ok = sl_err_set(err, SL_ERR_PERMANENT, "cannot read \"%s\"", path);
     else if (len > JWKS_FILE_BYTES_MAX)
-        ok = sl_err_set(err, SL_ERR_PERMANENT, "\"%s\" is larger than %d bytes", path, JWKS_FILE_BYTES_MAX);
+        ok = sl_err_set(err, SL_ERR_PERMANENT, "\"%s\" is larger than %zu bytes", path, JWKS_FILE_BYTES_MAX);
     else
         ok = jwks_parse((struct sl_str){.ptr = text, .len = len}, ret_jwks, err);
     free(text);

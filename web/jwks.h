@@ -10,7 +10,7 @@
 #include "common/str.h"
 
 #define JWKS_KEYS_MAX       16
-#define JWKS_FILE_BYTES_MAX (256 * 1024)
+#define JWKS_FILE_BYTES_MAX ((size_t)256 * 1024)
 
 enum jwk_algorithm { JWK_RS256 = 1, JWK_ES256 };
 

@@ -305,18 +305,18 @@ int main(int argc, char **argv)
             checks = true;
             break;
         case 'v':
-            puts(PROGRAM " " SLUICE_VERSION);
+            (void)puts(PROGRAM " " SLUICE_VERSION);
             return EXIT_SUCCESS;
         case 'h':
-            fputs(USAGE, stdout);
+            (void)fputs(USAGE, stdout);
             return EXIT_SUCCESS;
         default:
-            fputs(USAGE, stderr);
+            (void)fputs(USAGE, stderr);
             return EXIT_USAGE;
         }
     }
     if (optind < argc) {
-        fputs(USAGE, stderr);
+        (void)fputs(USAGE, stderr);
         return EXIT_USAGE;
     }
     if (!worker.config_path)

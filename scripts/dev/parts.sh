@@ -79,7 +79,7 @@ program_command() {
     PROGRAM_ENV+=(
         "ASAN_OPTIONS=${ASAN_OPTIONS:-halt_on_error=1:abort_on_error=1:detect_leaks=1}"
         "UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:print_stacktrace=1}"
-        "TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:second_deadlock_stack=1}"
+        "TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:ignore_noninstrumented_modules=1}"
     )
     PROGRAM_OPTIONS=()
     [[ ! -f "${ROOT}/deploy/sluice.conf" ]] || PROGRAM_OPTIONS=(--config "${ROOT}/deploy/sluice.conf")

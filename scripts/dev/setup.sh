@@ -10,6 +10,8 @@ PACKAGES=(
 )
 # shellcheck disable=SC2034 # test.sh and ./dev use it
 PACKAGES_FUZZ=("clang-14|clang" "libclang-rt-14-dev|libclang-rt-dev|clang")
+# shellcheck disable=SC2034 # check.sh uses it
+PACKAGES_CHECK=("clang-14|clang" "clang-tidy-14|clang-tidy" "clang-tools-14|clang-tools" cppcheck)
 
 setup_all() {
     local lock

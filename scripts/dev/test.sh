@@ -1,14 +1,13 @@
 # shellcheck shell=bash
 # Every test. Each runner writes JUnit XML to STATE/results; the last line of the output is the sum of them all.
 
-SUITES=(unit tables lint proto io clouds system torture)
+SUITES=(unit tables lint proto io clouds fuzz tsan system torture)
 
 cmd_test() {
     local suite suites=("$@")
     ((${#suites[@]} > 0)) || suites=("${SUITES[@]}")
     for suite in "${suites[@]}"; do
-        [[ "${suite}" =~ ^(unit|tables|lint|proto|io|clouds|system|torture|fuzz)$ ]] \
-            || usage_error "there is no suite '${suite}': ${SUITES[*]} fuzz"
+        [[ " ${SUITES[*]} " == *" ${suite} "* ]] || usage_error "there is no suite '${suite}': ${SUITES[*]}"
     done
     # systems of tests are their own, whatever the caller's shell says
     env_clear
@@ -37,7 +36,7 @@ cmd_test() {
 test_clean_up() {
     local dir
     trap - EXIT
-    for dir in "${STATE}" "${STATE}/system" "${STATE}/torture/fleet"; do
+    for dir in "${STATE}" "${STATE}/system" "${STATE}/tsan/system" "${STATE}/torture/fleet"; do
         [[ ! -d "${dir}/run" ]] || SLUICE_DEV_DIR="${dir}" "${ROOT}/dev" down >/dev/null
     done
 }
@@ -49,7 +48,7 @@ test_builds() { # suites …
         unit | tables | io | system) presets+=("${PRESET}") ;;
         # what is shipped is looked at as it is shipped
         lint) presets+=("${PRESET}" release) ;;
-        fuzz) presets+=(fuzz) ;;
+        fuzz | tsan) presets+=("${suite}") ;;
         torture) presets+=(dev) ;;
         proto | clouds) ;;
         esac
@@ -101,8 +100,35 @@ test_lint() {
     test_ctest lint-release release --label-regex '^built$'
 }
 
+# What is committed first, the same every time; then each fuzzer for its minute, as many at a time as there are cores.
 test_fuzz() {
+    test_ctest fuzz-corpus fuzz --label-regex '^corpus$'
     test_ctest fuzz fuzz --label-regex '^fuzz$'
+}
+
+# Data races: the unit tests with threads, and some of the system tests, in which all programs run with many threads at
+# once. A program that sees a race says so in a file and stops; one that was to stop anyway would go unnoticed without.
+TSAN_UNIT='^(mailbox|log|metrics|http|http_sharing|admin|kafka|console_hub|console_hub_histories|web_peer|ingress_(directory|publisher|intake|server))_test$'
+TSAN_SYSTEM='main_story or refusals or test_90_crashes or test_80_console'
+test_tsan() {
+    local reports="${STATE}/tsan/reports" options="${TSAN_OPTIONS:-}"
+    rm -rf "${reports}"
+    mkdir -p "${reports}"
+    options="halt_on_error=1:exitcode=66:second_deadlock_stack=1:ignore_noninstrumented_modules=1:${options}"
+    test_ctest tsan-unit tsan --label-regex '^unit$' --tests-regex "${TSAN_UNIT}"
+    SLUICE_PRESET=tsan SLUICE_DEV_DIR="${STATE}/tsan" TSAN_OPTIONS="${options}:log_path=${reports}/race" \
+        test_pytest tsan-system tests/system -k "${TSAN_SYSTEM}"
+    test_run tsan-races tsan_no_reports "${reports}"
+}
+
+tsan_no_reports() { # folder
+    local file status=0
+    for file in "$1"/*; do
+        [[ -e "${file}" ]] || continue
+        cat "${file}" >&2
+        status=1
+    done
+    return "${status}"
 }
 
 # The written interfaces: proto/ and its examples.

@@ -194,7 +194,7 @@ bool hetzner_read_action(const struct sl_http_response *response, struct hetzner
     char digits[24];
     struct sl_str id = sl_json_id(json, "action.id", digits);
     struct sl_str status = sl_json_str(json, "action.status");
-    struct hetzner_action action = {.status = 0};
+    struct hetzner_action action = {.id = ""};
     if (sl_str_is(status, "running"))
         action.status = HETZNER_ACTION_RUNNING;
     else if (sl_str_is(status, "success"))

@@ -114,7 +114,7 @@ bool stripe_cancel_at_period_end(const struct cloud_account *account, struct sl_
         cloud_copy(text, sizeof(text), subscription_id);
         return sl_err_set(err, SL_ERR_PERMANENT, "\"%s\" is no id of a Stripe subscription", text);
     }
-    snprintf(path, sizeof(path), "/v1/subscriptions/%" SL_STR_FMT, SL_STR_ARG(subscription_id));
+    (void)snprintf(path, sizeof(path), "/v1/subscriptions/%" SL_STR_FMT, SL_STR_ARG(subscription_id));
     if (!start(request, account, key, path, err))
         return false;
     cloud_body_form(request, "cancel_at_period_end", cancel ? SL_STR("true") : SL_STR("false"));

@@ -70,9 +70,14 @@ struct reader {
     struct sl_str rest;
 };
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 static char next_byte(struct reader *reader)
 {
-    while (reader->rest.len && memchr(" \t\r\n", reader->rest.ptr[0], 4))
+    while (reader->rest.len && is_blank(reader->rest.ptr[0]))
         reader->rest = (struct sl_str){.ptr = reader->rest.ptr + 1, .len = reader->rest.len - 1};
     return reader->rest.len ? reader->rest.ptr[0] : '\0';
 }

@@ -30,7 +30,7 @@ bool args_read(json_t *json, struct args *ret_args, struct sl_err *err)
     struct args args = {.pairs = bytes > 0 ? sl_calloc(1, bytes) : NULL};
     json_object_foreach(json, name, value)
     {
-        if (!json_is_string(value))
+        if (!args.pairs || !json_is_string(value))
             continue;
         append(&args, name, strlen(name));
         append(&args, json_string_value(value), json_string_length(value));

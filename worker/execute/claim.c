@@ -163,7 +163,7 @@ static bool read_job(struct flight *flight, const PGresult *result, int row, str
     sl_uuid_format(job->id, job->id_text);
     if (!sl_uuid_is_nil(job->agent_id))
         sl_uuid_format(job->agent_id, job->agent_text);
-    snprintf(job->agent_name, sizeof(job->agent_name), "agent-%s", job->agent_text);
+    (void)snprintf(job->agent_name, sizeof(job->agent_name), "agent-%s", job->agent_text);
     cloud_copy(job->user_id, sizeof(job->user_id), sl_pg_get_text(result, row, COLUMN_USER_ID));
     if (!sl_json_parse(sl_pg_get_text(result, row, COLUMN_ARGS), ARGS_JSON_BYTES_MAX, &args, err) ||
         !args_read(args, &job->args, err) || !findings_read(found_text, &job->found, err))
@@ -177,14 +177,14 @@ static bool read_job(struct flight *flight, const PGresult *result, int row, str
         read_targets(job, result, row, args);
     if (undoing && sl_pg_get_bool(result, row, COLUMN_RUN_MAY_BE)) {
         struct sl_str provision = sl_json_str(args, "provision_job_id");
-        snprintf(job->run_title, sizeof(job->run_title), "sluice %.36s",
-                 sl_arena_cstr(flight->engine->arena, provision));
+        (void)snprintf(job->run_title, sizeof(job->run_title), "sluice %.36s",
+                       sl_arena_cstr(flight->engine->arena, provision));
         job->run_from_ms = sl_pg_get_at_ms(result, row, COLUMN_RUN_FROM);
         if (nothing_found)
             choose(job->found.run_id, sizeof(job->found.run_id), sl_pg_get_text(result, row, COLUMN_RUN_ID),
                    SL_STR_NONE);
     } else if (!undoing) {
-        snprintf(job->run_title, sizeof(job->run_title), "sluice %s", job->id_text);
+        (void)snprintf(job->run_title, sizeof(job->run_title), "sluice %s", job->id_text);
         job->run_from_ms = sl_pg_get_at_ms(result, row, COLUMN_CREATED_AT);
     }
     return true;

@@ -117,10 +117,11 @@ static bool is_given_up(const struct flight *flight)
 static void give_up(struct engine *engine, struct flight *flight)
 {
     char error[RECIPE_ERROR_BYTES];
-    snprintf(error, sizeof(error), "the deadline passed at step %s, after %d failed attempts%s", flight->step->name,
-             flight->attempt,
-             flight->job.found.intent[0] != '\0' && !flight->intent_committed ? "; whether it took effect is not known"
-                                                                              : "");
+    (void)snprintf(error, sizeof(error), "the deadline passed at step %s, after %d failed attempts%s",
+                   flight->step->name, flight->attempt,
+                   flight->job.found.intent[0] != '\0' && !flight->intent_committed
+                       ? "; whether it took effect is not known"
+                       : "");
     drive_end(engine, flight, FLIGHT_END_FAILED, 0, error);
 }
 
@@ -161,8 +162,8 @@ static void fail_attempt(struct engine *engine, struct flight *flight, const str
             go_on_without(engine, flight, next, result->error);
             return;
         }
-        snprintf(error, sizeof(error), "%.40s after %d attempts: %.180s", late ? "deadline passed" : "given up",
-                 flight->attempt, result->error);
+        (void)snprintf(error, sizeof(error), "%.40s after %d attempts: %.180s", late ? "deadline passed" : "given up",
+                       flight->attempt, result->error);
         drive_end(engine, flight, FLIGHT_END_FAILED, 0, error);
         return;
     }
@@ -228,7 +229,7 @@ static void apply_result(struct engine *engine, struct flight *flight, const str
     case STEP_ACTION_COUNT:
         break;
     }
-    SL_ASSERT(!"a step gave an action that is none");
+    sl_assert_failed("a step gave an action that is none", __FILE__, __LINE__);
 }
 
 static void record_call(struct engine *engine, struct flight *flight, const struct sl_http_response *response,
@@ -325,7 +326,7 @@ static void proceed(struct engine *engine, struct flight *flight)
     }
     struct findings *found = &flight->job.found;
     if (strcmp(found->intent, flight->step->name) != 0) {
-        snprintf(found->intent, sizeof(found->intent), "%s", flight->step->name);
+        (void)snprintf(found->intent, sizeof(found->intent), "%s", flight->step->name);
         found->intent_at_ms = sl_clock_wall_ms();
     }
     flight_list_remove(flight);

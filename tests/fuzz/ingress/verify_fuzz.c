@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "ingress/verify.h"
 #include "web/verify_jwt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

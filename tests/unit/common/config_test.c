@@ -426,6 +426,8 @@ static void messages_are_fit_for_a_terminal_and_show_no_secret(void **state)
 {
     (void)state;
     assert_refused("[policy]\ngrace = \x1B[31m\x7F\n", "base.conf:2", "\"?[31m?\" is no duration");
+    assert_refused("[pol\x1Bicy]\n", "base.conf:1", "there is no section [pol?icy]");
+    assert_refused("[policy]\n\x08grace = 1h\n", "base.conf:2", "[policy] has no key \"?grace\"");
     (void)setenv("TEST_DATABASE_URL", "postgres://u:hush@h/d", 1);
     (void)setenv("SLUICE_LOG_LEVEL", "loud", 1);
     assert_null(load_files(NULL, NULL));

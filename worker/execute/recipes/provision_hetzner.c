@@ -67,7 +67,7 @@ static struct step_result mint_key_prepare(struct recipe_job *job, const struct 
     (void)now_ms;
     const struct hosting *hosting = settings->hosting;
     char description[64];
-    snprintf(description, sizeof(description), "agent %s", job->agent_text);
+    (void)snprintf(description, sizeof(description), "agent %s", job->agent_text);
     struct sl_err err = {0};
     bool built = tailscale_create_key(&settings->accounts[CLOUD_TAILSCALE], sl_str_of(hosting->tags),
                                       hosting->key_expiry_s, sl_str_of(description), request, &err);
@@ -102,7 +102,7 @@ static struct step_result build_server(const struct recipe_job *job, const struc
                                        const char *location, struct cloud_request *request)
 {
     char generation[16];
-    snprintf(generation, sizeof(generation), "%d", job->generation);
+    (void)snprintf(generation, sizeof(generation), "%d", job->generation);
     struct sl_buf user_data;
     sl_buf_init(&user_data, USER_DATA_BYTES_MAX);
     bool written = write_user_data(job, &user_data);

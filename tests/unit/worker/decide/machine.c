@@ -6,10 +6,7 @@
 
 static unsigned draw(struct machine *machine, unsigned below)
 {
-    machine->random ^= machine->random << 13;
-    machine->random ^= machine->random >> 7;
-    machine->random ^= machine->random << 17;
-    return (unsigned)((machine->random >> 11) % below);
+    return draws_below(&machine->draws, below);
 }
 
 static bool chance(struct machine *machine, unsigned percent)
@@ -29,9 +26,9 @@ static struct place *place_of(struct machine *machine, struct sl_uuid agent_id)
     return place;
 }
 
-void machine_init(struct machine *machine, uint64_t seed)
+void machine_init(struct machine *machine, struct draws draws)
 {
-    *machine = (struct machine){.random = seed * 2654435761U + 88172645463325252U, .now_ms = 1000000};
+    *machine = (struct machine){.draws = draws, .now_ms = 1000000};
     world_init(&machine->world);
     machine->world.policy.free_tier = chance(machine, 20);
     machine->world.policy.resume_on_payment = chance(machine, 50);

@@ -1,13 +1,14 @@
 /* machine.h - a small model of all that surrounds the rules: executor, workflow runs, clouds, timers, and the log
  * of events between them.
  *
- * Every step is drawn from a seeded generator. Events reach the rules late, twice and out of order, as they do in
+ * Every step is drawn (support/draws.h). Events reach the rules late, twice and out of order, as they do in
  * life; the executor obeys the order and exclusion of the real one, and loses leases. The model knows which agents
  * have a server or an app in a cloud.
  */
 #ifndef DECIDE_MACHINE_H
 #define DECIDE_MACHINE_H
 
+#include "tests/support/draws.h"
 #include "tests/support/world.h"
 
 #define MACHINE_AGENTS        4 /* made by command or checkout: 'A' to 'D' */
@@ -31,7 +32,7 @@ struct dispatched_run {
 
 struct machine {
     struct world world;
-    uint64_t random;
+    struct draws draws;
     int64_t now_ms;
     unsigned events;
     struct input log[MACHINE_LOG_MAX]; /* on the way */
@@ -44,7 +45,7 @@ struct machine {
     size_t place_count;
 };
 
-void machine_init(struct machine *machine, uint64_t seed);
+void machine_init(struct machine *machine, struct draws draws);
 void machine_deinit(struct machine *machine);
 /* One thing happens: a person, Stripe, the executor, a run, a timer, or an event arrives. Asserts the invariants
  * after it. */

@@ -46,7 +46,7 @@ static void test_histories(void **state)
     (void)signal(SIGABRT, on_abort);
     for (long i = 0; i < histories; i++, seed++) {
         (void)snprintf(history_name, sizeof(history_name), "the history's seed: %ld\n", seed);
-        machine_init(&machine, (uint64_t)seed);
+        machine_init(&machine, draws_of_seed((uint64_t)seed));
         for (int step = 0; step < STEPS; step++)
             machine_step(&machine);
         machine_settle(&machine);

@@ -9,10 +9,7 @@
 
 static unsigned draw(struct teams *teams, unsigned below)
 {
-    teams->random ^= teams->random << 13;
-    teams->random ^= teams->random >> 7;
-    teams->random ^= teams->random << 17;
-    return (unsigned)((teams->random >> 11) % below);
+    return draws_below(&teams->draws, below);
 }
 
 static bool chance(struct teams *teams, unsigned percent)
@@ -30,9 +27,9 @@ static struct sl_str address_of(struct teams *teams, size_t user)
     return sl_arena_printf(teams->world.arena, "u-%zu@example.com", user + 1);
 }
 
-void teams_init(struct teams *teams, uint64_t seed)
+void teams_init(struct teams *teams, struct draws draws)
 {
-    *teams = (struct teams){.random = seed * 2654435761U + 88172645463325252U, .now_ms = INT64_C(1769000000000)};
+    *teams = (struct teams){.draws = draws, .now_ms = INT64_C(1769000000000)};
     world_init(&teams->world);
     teams->world.offers[3].max_runs = 3;
     teams->world.offers[4].max_runs = 6;

@@ -1,11 +1,12 @@
 /* teams.h - a small model of several people who share workspaces, and of Stripe and the executor round them.
  *
- * Every step is drawn from a seeded generator; events reach the rules late and out of order, each under the facts of
+ * Every step is drawn (support/draws.h); events reach the rules late and out of order, each under the facts of
  * its own user and the commons of all, as in a batch. The model remembers which commands wait for an answer.
  */
 #ifndef DECIDE_TEAMS_H
 #define DECIDE_TEAMS_H
 
+#include "tests/support/draws.h"
 #include "tests/support/world.h"
 
 #define TEAMS_USERS     5
@@ -30,7 +31,7 @@ struct teams_counts {
 struct teams {
     struct world world;
     struct facts users[TEAMS_USERS + 1];
-    uint64_t random;
+    struct draws draws;
     int64_t now_ms;
     unsigned events;
     struct teams_event log[TEAMS_LOG_MAX]; /* on the way */
@@ -40,7 +41,7 @@ struct teams {
     struct teams_counts counts;
 };
 
-void teams_init(struct teams *teams, uint64_t seed);
+void teams_init(struct teams *teams, struct draws draws);
 void teams_deinit(struct teams *teams);
 /* Somebody acts, or an event arrives. Asserts the invariants after it. */
 void teams_step(struct teams *teams);

@@ -50,7 +50,7 @@ static void test_histories(void **state)
     (void)signal(SIGABRT, on_abort);
     for (long i = 0; i < histories; i++, seed++) {
         (void)snprintf(history_name, sizeof(history_name), "the history's seed: %ld\n", seed);
-        teams_init(&teams, (uint64_t)seed);
+        teams_init(&teams, draws_of_seed((uint64_t)seed));
         for (int step = 0; step < STEPS; step++)
             teams_step(&teams);
         teams_settle(&teams);
