@@ -42,6 +42,11 @@ static const struct sl_config_key KEYS[] = {
     CHOICE("log", "level", "info", NULL, "debug|info|warn|error", "least important lines that are written"),
     CHOICE("log", "format", "logfmt", NULL, "logfmt|json", "how a line on stderr looks"),
 
+    SWITCH("sandbox", "enabled", "on",
+           "a serving program gives up files, ports and system calls that it does not need"),
+    TEXT("sandbox", "read_paths", NULL, NULL,
+         "files and folders, comma-separated, that it may read beside those named here and the system's"),
+
     TEXT("kafka", "brokers", NULL, "KAFKA_BROKERS", "host:port, comma-separated, of the brokers asked first"),
     CHOICE("kafka", "security_protocol", "plaintext", "KAFKA_SECURITY_PROTOCOL",
            "plaintext|ssl|sasl_plaintext|sasl_ssl", "how the brokers are talked to"),

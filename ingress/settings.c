@@ -78,6 +78,13 @@ static void load_jwt(struct settings *settings, struct settings_problems *proble
         add_problem(problems, found[i].place, "%s", found[i].text);
 }
 
+static void load_keys(struct settings *settings, struct settings_problems *problems)
+{
+    struct sl_err err = {0};
+    if (!sl_seal_ring_create(sl_config_text(settings->config, "worker", "data_keys"), &settings->ring, &err))
+        add_problem(problems, "SLUICE_DATA_KEYS", "%s", err.message);
+}
+
 static void load_limits(struct settings *settings, struct settings_problems *problems)
 {
     const struct sl_config *config = settings->config;
@@ -115,6 +122,7 @@ struct settings *settings_load(const char *path, const char *overlay_path, struc
         for (enum source_id id = 0; id < SOURCE_COUNT; id++)
             load_source(settings, source_at(id), ret_problems);
         load_jwt(settings, ret_problems);
+        load_keys(settings, ret_problems);
         load_limits(settings, ret_problems);
         if (ret_problems->count == 0)
             return settings;
@@ -138,6 +146,7 @@ void settings_release(struct settings *settings)
     for (size_t i = 0; i < SOURCE_COUNT; i++)
         sl_secrets_deinit(&settings->secrets[i]);
     jwt_keys_deinit(&settings->jwt);
+    sl_seal_ring_destroy(settings->ring);
     sl_config_destroy(settings->config);
     free(counted);
 }
@@ -154,6 +163,9 @@ size_t settings_warnings(const struct settings *settings,
             (void)snprintf(ret_warnings[count++], sizeof(ret_warnings[0]),
                            "%s is not set: source %s answers 503 until it is", source->variable, source->name);
     }
+    if (sl_seal_ring_is_empty(settings->ring))
+        (void)snprintf(ret_warnings[count++], sizeof(ret_warnings[0]),
+                       "SLUICE_DATA_KEYS is not set: connection.share and invite.accept answer 503 until it is");
     return count;
 }
 

@@ -110,6 +110,11 @@ static struct item *decode(struct batch *batch, const struct sl_seal_ring *ring,
         return item;
     }
     tokens_prepare(ring, batch->decoded, &item->input);
+    if (!tokens_are_open(&item->input)) {
+        item->has_input = false;
+        item->input = (struct input){0};
+        item->unreadable = "no data key opens the token that came with it";
+    }
     return item;
 }
 
