@@ -83,7 +83,7 @@ static bool check_content(struct request *request)
         return request_refuse(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "media_type", "send application/json in UTF-8");
     if (request->head.content_length > request->settings->body_bytes_max)
         return request_refuse(request, PROBLEM_PAYLOAD_TOO_LARGE, "too_large", NULL);
-    if (!admission_has_room(request->intake->parts.admission, request->head.content_length))
+    if (!admission_has_room(request->intake->parts.admission, request->client, request->head.content_length))
         return request_refuse_for_now(request, "busy", FULL_RETRY_S, "too much is under way");
     return true;
 }

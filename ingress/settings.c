@@ -93,12 +93,19 @@ static void load_limits(struct settings *settings, struct settings_problems *pro
     settings->body_bytes_max = sl_config_int(config, SECTION, "body_max");
     settings->limits = (struct admission_limits){
         .in_flight_bytes_max = sl_config_int(config, SECTION, "in_flight_max"),
+        .address_bytes_max = sl_config_int(config, SECTION, "in_flight_per_address"),
         .rate_per_address = sl_config_int(config, SECTION, "rate_per_address"),
         .early_access_per_minute = sl_config_int(config, SECTION, "early_access_per_minute"),
     };
     if (settings->body_bytes_max + SETTINGS_HEADERS_BYTES_MAX > SL_KAFKA_MESSAGE_BYTES_MAX)
         add_problem(problems, "[ingress] body_max", "must leave %d bytes for headers of the %d that a message may have",
                     SETTINGS_HEADERS_BYTES_MAX, SL_KAFKA_MESSAGE_BYTES_MAX);
+    if (settings->limits.address_bytes_max == 0) {
+        int64_t half = settings->limits.in_flight_bytes_max / 2;
+        settings->limits.address_bytes_max = half > settings->body_bytes_max ? half : settings->body_bytes_max;
+    }
+    if (settings->limits.address_bytes_max < settings->body_bytes_max)
+        add_problem(problems, "[ingress] in_flight_per_address", "must not be less than body_max");
     if (settings->limits.in_flight_bytes_max < settings->body_bytes_max)
         add_problem(problems, "[ingress] in_flight_max", "must not be less than body_max");
     if (!networks_parse(sl_config_text(config, SECTION, "trusted_proxies"), &settings->trusted_proxies, &err))

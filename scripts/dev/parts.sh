@@ -45,6 +45,10 @@ NOT_OF_CONSOLE=(
     RESEND_API_KEY SLUICE_DATA_KEYS STRIPE_WEBHOOK_SECRET GITHUB_CALLBACK_SECRET GITHUB_WEBHOOK_SECRET
     DASHBOARD_WEBHOOK_SECRET
 )
+NOT_OF_WORKER=(
+    SLUICE_CONSOLE_TOKEN SLUICE_JWT_SECRET STRIPE_WEBHOOK_SECRET GITHUB_CALLBACK_SECRET GITHUB_WEBHOOK_SECRET
+    DASHBOARD_WEBHOOK_SECRET
+)
 NOT_OF_INGRESS=(
     DATABASE_URL SLUICE_CONSOLE_TOKEN STRIPE_SECRET_KEY GITHUB_PAT HCLOUD_TOKEN TAILSCALE_API_KEY
     TAILSCALE_OAUTH_CLIENT_SECRET PROVISIONER_API_KEY RESEND_API_KEY
@@ -67,6 +71,7 @@ program_command() { # ingress, worker, console, ctl; owner: sluicectl migrate
     PROGRAM_ENV=(env)
     case "$1" in
     ingress) for name in "${NOT_OF_INGRESS[@]}"; do PROGRAM_ENV+=("--unset=${name}"); done ;;
+    worker) for name in "${NOT_OF_WORKER[@]}"; do PROGRAM_ENV+=("--unset=${name}"); done ;;
     console) for name in "${NOT_OF_CONSOLE[@]}"; do PROGRAM_ENV+=("--unset=${name}"); done ;;
     esac
     if [[ "$1" != ingress ]] && is_ours DATABASE_URL; then
