@@ -1,4 +1,4 @@
-"""An ingress of a test's own, beside the system's: other limits, raw bytes, and figures of its process."""
+"""An ingress or a console of a test's own, beside the system's: other limits, raw bytes, and figures of its process."""
 
 import contextlib
 import pathlib

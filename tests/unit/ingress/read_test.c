@@ -326,7 +326,7 @@ static void secrets_of_commands_are_sealed(void **state)
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         assert_true(read_with(f, cases[i].read, cases[i].body));
         SL_JSON_AUTO *document = NULL;
-        assert_true(sl_json_parse(f->reading.data, &document, NULL));
+        assert_true(sl_json_parse(f->reading.data, 0, &document, NULL));
         assert_null(sl_json_at(document, "data.token"));
         assert_null(memmem(f->reading.data.ptr, f->reading.data.len, "xoxb", 4));
         struct sl_str text = sl_json_str(document, "data.token_sealed");
