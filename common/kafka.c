@@ -54,7 +54,10 @@ rd_kafka_conf_t *sl_kafka_conf_create(const struct sl_config *config, const char
     char client_id[128];
     (void)snprintf(client_id, sizeof(client_id), "%s-%ld", program, (long)getpid());
     bool ok = sl_kafka_conf_set(conf, "client.id", client_id, err) &&
-              sl_kafka_conf_set(conf, "socket.keepalive.enable", "true", err);
+              sl_kafka_conf_set(conf, "socket.keepalive.enable", "true", err) &&
+              /* before librdkafka 2.0 nobody looked at the name in a broker's certificate */
+              sl_kafka_conf_set(conf, "enable.ssl.certificate.verification", "true", err) &&
+              sl_kafka_conf_set(conf, "ssl.endpoint.identification.algorithm", "https", err);
     for (size_t i = 0; ok && i < SL_ARRAY_LEN(PROPERTIES); i++) {
         if (sl_config_is_set(config, "kafka", PROPERTIES[i].key)) {
             const char *value = sl_config_cstr(config, "kafka", PROPERTIES[i].key);

@@ -90,6 +90,21 @@ static bool options_of(const char *url, struct sl_buf *options, struct sl_err *e
     return !options->overflow || sl_err_set(err, SL_ERR_PERMANENT, "the Postgres URL's options are too long");
 }
 
+void sl_pg_files(const char *url, void (*visit)(void *arg, const char *path), void *arg)
+{
+    static const char *const names[] = {"sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "passfile"};
+    char *message = NULL;
+    PQconninfoOption *infos = url[0] != '\0' ? PQconninfoParse(url, &message) : NULL;
+    PQfreemem(message);
+    for (const PQconninfoOption *info = infos; info && info->keyword; info++) {
+        for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+            if (info->val && strcmp(info->keyword, names[i]) == 0)
+                visit(arg, info->val);
+        }
+    }
+    PQconninfoFree(infos);
+}
+
 /* The code in "FATAL:  28P01: password authentication failed …" (src/interfaces/libpq/fe-protocol3.c,
  * pqBuildErrorMessage3),
  * "" when there is none: then no server has spoken. */

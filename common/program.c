@@ -5,11 +5,13 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/log.h"
 
 #define DEFAULT_CONFIG "deploy/sluice.conf"
+#define OWN_FILES      256 /* of a program that serves nobody */
 
 static bool ends(int *ret_status, int status)
 {
@@ -62,6 +64,18 @@ void sl_program_start_log(const struct sl_program *program, const struct sl_conf
         level = SL_LOG_INFO;
     bool json = sl_str_is(sl_config_text(config, "log", "format"), "json");
     sl_log_init(program->name, level, json ? SL_LOG_JSON : SL_LOG_LOGFMT);
+}
+
+void sl_program_raise_files(int64_t connections)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)connections + OWN_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        sl_log(SL_LOG_WARN, "main", "fewer files may be open than max_connections needs",
+               LOG_INT("limit", limit.rlim_cur), LOG_INT("wanted", wanted));
 }
 
 void sl_program_block_signals(sigset_t *ret_signals)

@@ -25,6 +25,10 @@ SL_MUST_CHECK bool sl_program_options(struct sl_program *program, int argc, char
 /* The log by [log]. */
 void sl_program_start_log(const struct sl_program *program, const struct sl_config *config);
 
+/* Each connection is an open file, and the usual soft limit is 1,024: raises it for so many beside the program's own; a
+ * warning in the log where the hard limit is lower. */
+void sl_program_raise_files(int64_t connections);
+
 /* Blocks SIGTERM, SIGINT and SIGHUP, which the caller then takes from `ret_signals`, and ignores SIGPIPE. Before any
  * thread exists: all inherit it. */
 void sl_program_block_signals(sigset_t *ret_signals);

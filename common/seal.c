@@ -7,8 +7,9 @@
 
 #include "common/secret.h"
 
-#define HEAD_BYTES    (SL_SEAL_NONCE_BYTES + SL_SEAL_TAG_BYTES)
-#define MAC_PARTS_MAX 8
+#define HEAD_BYTES        (SL_SEAL_NONCE_BYTES + SL_SEAL_TAG_BYTES)
+#define MAC_PARTS_MAX     8
+#define EVENT_CONTEXT_MAX ((size_t)4096)
 
 struct key {
     char id[SL_SEAL_KEY_ID_MAX + 1];
@@ -182,5 +183,39 @@ bool sl_seal_open(const struct sl_seal_ring *ring, struct sl_str sealed, struct 
     else if (!open_bytes(key, bytes, count, context, out))
         ok = sl_err_set(err, SL_ERR_PERMANENT, "the sealed text was altered, or is another's");
     free(bytes);
+    return ok;
+}
+
+/* "event", the source and the id, a NUL between each two: never a context of the worker's own. False: too long. */
+static bool event_context(struct sl_str source, struct sl_str event_id, struct sl_buf *out)
+{
+    sl_buf_init(out, EVENT_CONTEXT_MAX);
+    (void)sl_buf_append(out, "event", sizeof("event"));
+    (void)sl_buf_append_str(out, source);
+    (void)sl_buf_append_char(out, '\0');
+    (void)sl_buf_append_str(out, event_id);
+    return !out->overflow;
+}
+
+bool sl_seal_for_event(const struct sl_seal_ring *ring, struct sl_str source, struct sl_str event_id,
+                       struct sl_str text, struct sl_buf *out)
+{
+    const struct sl_str parts[] = {SL_STR("event nonce"), source, event_id, text};
+    uint8_t mac[SL_SHA256_BYTES];
+    struct sl_buf context;
+    sl_seal_mac(ring, parts, SL_ARRAY_LEN(parts), mac);
+    bool ok = event_context(source, event_id, &context) && sl_seal(ring, mac, sl_buf_str(&context), text, out);
+    sl_buf_deinit(&context);
+    return ok;
+}
+
+bool sl_seal_open_of_event(const struct sl_seal_ring *ring, struct sl_str source, struct sl_str event_id,
+                           struct sl_str sealed, struct sl_buf *out, struct sl_err *err)
+{
+    struct sl_buf context;
+    bool ok = event_context(source, event_id, &context)
+                  ? sl_seal_open(ring, sealed, sl_buf_str(&context), out, err)
+                  : sl_err_set(err, SL_ERR_PERMANENT, "the event's source and id are too long");
+    sl_buf_deinit(&context);
     return ok;
 }

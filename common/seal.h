@@ -43,4 +43,11 @@ SL_MUST_CHECK bool sl_seal(const struct sl_seal_ring *ring, const uint8_t nonce[
 SL_MUST_CHECK bool sl_seal_open(const struct sl_seal_ring *ring, struct sl_str sealed, struct sl_str context,
                                 struct sl_buf *out, struct sl_err *err);
 
+/* A secret on its way through the log: sealed for the event that brings it by who accepts the event, opened by who
+ * decides it. The same event seals alike, and what is lifted into another event does not open. Otherwise as above. */
+SL_MUST_CHECK bool sl_seal_for_event(const struct sl_seal_ring *ring, struct sl_str source, struct sl_str event_id,
+                                     struct sl_str text, struct sl_buf *out);
+SL_MUST_CHECK bool sl_seal_open_of_event(const struct sl_seal_ring *ring, struct sl_str source, struct sl_str event_id,
+                                         struct sl_str sealed, struct sl_buf *out, struct sl_err *err);
+
 #endif

@@ -4,10 +4,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/harden.h"
 #include "common/log.h"
 #include "common/program.h"
 #include "console/instance.h"
@@ -88,19 +88,6 @@ static void serve(struct instance *instance, const struct sl_program *program, c
     } while (instance_drain(instance, is_asked, now_ms) != DRAIN_DONE);
 }
 
-/* Each stream is an open file, and the usual soft limit is 1,024. */
-static void raise_file_limit(const struct settings *settings)
-{
-    struct rlimit limit;
-    rlim_t wanted = (rlim_t)sl_config_int(settings->config, "console", "max_connections") + 256;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        sl_log(SL_LOG_WARN, "main", "fewer files may be open than [console] max_connections needs",
-               LOG_INT("limit", limit.rlim_cur), LOG_INT("wanted", wanted));
-}
-
 static int run(const struct sl_program *program)
 {
     struct settings_problems problems;
@@ -113,8 +100,14 @@ static int run(const struct sl_program *program)
     }
     sl_program_start_log(program, settings->config);
     log_warnings(settings);
-    raise_file_limit(settings);
+    sl_program_raise_files(sl_config_int(settings->config, "console", "max_connections"));
     sl_program_block_signals(&signals);
+    const struct sl_harden_options harden = {
+        .config = settings->config,
+        .paths = {program->config, program->overlay},
+        .listens = {sl_config_cstr(settings->config, "console", "listen")},
+    };
+    sl_harden_serve(&harden);
     struct instance *instance = instance_start(settings, PROGRAM, &err);
     if (instance)
         serve(instance, program, &signals);
@@ -128,6 +121,7 @@ int main(int argc, char **argv)
 {
     struct sl_program program = {.name = PROGRAM, .usage = USAGE};
     int status = EXIT_SUCCESS;
+    sl_harden_process();
     if (!sl_program_options(&program, argc, argv, &status))
         return status;
     return program.checks ? check(&program) : run(&program);

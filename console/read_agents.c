@@ -17,6 +17,11 @@
     " 'error', j.error, 'heartbeat_at', " ISO("j.heartbeat_at") ", 'created_at', " ISO(                                \
         "j.created_at") ", 'updated_at', " ISO("j.updated_at") ", 'ended_at', " ISO("j.ended_at")
 
+/* Those that the role sluice_console may read. */
+#define JOB_COLUMNS                                                                                                    \
+    "id, seq, agent_id, user_id, kind, backend, status, step, attempt, run_id, cause_event_id, rule, error,"           \
+    " heartbeat_at, created_at, updated_at, ended_at"
+
 static const char AGENTS[] =
     "WITH page AS (SELECT * FROM sluice.agents WHERE user_id = $1 AND " BEFORE_CURSOR " ORDER BY " NEWEST_FIRST
     " LIMIT $4 + 1)," SHOWN " SELECT json_build_object('agents', (SELECT coalesce(json_agg(json_build_object(" AGENT
@@ -24,7 +29,8 @@ static const char AGENTS[] =
 
 /* Jobs have an order of their own, in which they were decided. */
 static const char AGENT_WITH_JOBS[] =
-    "WITH page AS (SELECT * FROM sluice.jobs WHERE agent_id = $3 AND user_id = $1 AND ($5 < 0 OR seq < $5)"
+    "WITH page AS (SELECT " JOB_COLUMNS
+    " FROM sluice.jobs WHERE agent_id = $3 AND user_id = $1 AND ($5 < 0 OR seq < $5)"
     " ORDER BY seq DESC LIMIT $4 + 1),"
     " shown AS (SELECT * FROM page ORDER BY seq DESC LIMIT $4)"
     " SELECT json_build_object(" AGENT ", 'jobs', (SELECT coalesce(json_agg(json_build_object(" JOB

@@ -19,7 +19,8 @@
                                         " ORDER BY c.shared_at, c.id), '[]') FROM"                                     \
                                         " (SELECT s.*, sum(octet_length(s.catalog::text))"                             \
                                         " OVER (ORDER BY s.shared_at, s.id) AS bytes FROM"                             \
-                                        " (SELECT * FROM sluice.connections WHERE workspace_id = w.id ORDER BY "       \
+                                        " (SELECT id, provider, shared_by, shared_at, catalog FROM "                   \
+                                        "sluice.connections WHERE workspace_id = w.id ORDER BY "                       \
                                         "shared_at, id LIMIT 200) AS s) AS c)"
 #define WORKFLOWS                                                                                                      \
     "(SELECT coalesce(json_agg(s.workflow_id ORDER BY s.workflow_id), '[]') FROM (SELECT workflow_id FROM"             \
@@ -71,7 +72,9 @@ static const char ONBOARDING[] =
                                                                                               "paid)))::text";
 
 /* To the user's own address, or of a workspace where the user may invite; a union, as each part has its index. */
-#define OPEN_INVITES "SELECT v.* FROM sluice.invites AS v WHERE v.accepted_at IS NULL AND v.revoked_at IS NULL AND "
+#define OPEN_INVITES                                                                                                   \
+    "SELECT v.id, v.workspace_id, v.email, v.invited_by, v.created_at, v.expires_at FROM sluice.invites AS v WHERE "   \
+    "v.accepted_at IS NULL AND v.revoked_at IS NULL AND "
 
 static const char INVITES[] =
     "WITH own AS (SELECT lower(email) AS email FROM sluice.users WHERE id = $1 UNION SELECT $2),"

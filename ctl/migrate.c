@@ -18,6 +18,9 @@ static const char PREPARE[] = "CREATE SCHEMA IF NOT EXISTS sluice;"
 static const char FIND[] = "SELECT sha256 FROM sluice.schema_migrations WHERE name = $1";
 static const char REMEMBER[] = "INSERT INTO sluice.schema_migrations (name, sha256) VALUES ($1, $2)";
 
+/* What the programs' roles may do, said again each time: a role or a table may be new. */
+static const char GRANT[] = "SELECT sluice.grant_programs()";
+
 static bool script(struct ctl *ctl, const char *sql, struct sl_err *err)
 {
     struct sl_pg *pg = query_session(ctl, err);
@@ -64,6 +67,7 @@ enum ctl_exit migrate_run(struct ctl *ctl)
     PQclear(locked);
     for (size_t i = 0; ok && i < MIGRATION_COUNT; i++)
         ok = visit(ctl, &MIGRATIONS[i], &applied, &err);
+    ok = ok && (ctl->options.dry_run || script(ctl, GRANT, &err));
     if (!ok)
         return ctl_fail(&err);
     if (ctl->options.dry_run)

@@ -22,7 +22,7 @@ static const struct page_part PARTS[] = {
      "SELECT id, email, invited_by, created_at, expires_at, expires_at <= now() AS expired FROM sluice.invites"
      " WHERE workspace_id::text = lower($1) AND accepted_at IS NULL AND revoked_at IS NULL ORDER BY created_at"},
     {"connections", "Connections", "none",
-     "SELECT id, provider, shared_by, shared_at, split_part(sealed, ':', 1) AS data_key,"
+     "SELECT id, provider, shared_by, shared_at, data_key,"
      " jsonb_array_length(catalog) AS teams FROM sluice.connections WHERE workspace_id::text = lower($1)"
      " ORDER BY shared_at, id"},
     {"workflows", "Shared workflows", "none",

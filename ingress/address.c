@@ -153,3 +153,18 @@ struct address address_of_client(struct address peer, const struct headers *head
     }
     return client;
 }
+
+/* The finaliser of MurmurHash3, over both halves. */
+uint64_t address_hash(struct address address, uint64_t seed)
+{
+    uint64_t hash = seed;
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t half;
+        memcpy(&half, address.bytes + 8 * i, sizeof(half));
+        hash ^= half;
+        hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
+        hash = (hash ^ hash >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+        hash ^= hash >> 33;
+    }
+    return hash;
+}

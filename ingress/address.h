@@ -34,6 +34,8 @@ struct address address_of(const struct sockaddr *socket_address);
 void address_format(struct address address, char ret_text[ADDRESS_TEXT_BYTES]);
 /* What a rate limit counts by: an IPv4 address, or the /64 that an IPv6 subscriber has to himself. */
 struct address address_limit_key(struct address address);
+/* Alike for the same address and seed, else spread over all values. */
+uint64_t address_hash(struct address address, uint64_t seed);
 
 /* "10.0.0.0/8, ::1, 192.168.1.7". PERMANENT naming the first bad item. */
 SL_MUST_CHECK bool networks_parse(struct sl_str comma_separated, struct networks *ret_networks, struct sl_err *err);

@@ -8,6 +8,7 @@
 
 #define SECOND_US INT64_C(1000000)
 #define MINUTE_US (60 * SECOND_US)
+#define CELLS     8192
 
 struct admission {
     pthread_mutex_t lock;
@@ -15,6 +16,8 @@ struct admission {
     bool draining;
     int64_t requests;
     int64_t bytes;
+    uint64_t seed;
+    int64_t held_bytes[CELLS]; /* by addresses; their sum is `bytes` */
     struct bucket_table *buckets[ADMISSION_KIND_COUNT];
 };
 
@@ -23,6 +26,7 @@ struct admission *admission_create(const struct admission_limits *limits, uint64
     struct admission *admission = sl_calloc(1, sizeof(*admission));
     SL_ASSERT(pthread_mutex_init(&admission->lock, NULL) == 0);
     admission->limits = *limits;
+    admission->seed = seed;
     for (size_t i = 0; i < ADMISSION_KIND_COUNT; i++)
         admission->buckets[i] = bucket_table_create(seed + i);
     return admission;
@@ -79,29 +83,45 @@ void admission_enter(struct admission *admission)
     unlock(admission);
 }
 
-void admission_leave(struct admission *admission, int64_t reserved_bytes)
+static int64_t *held_by(struct admission *admission, struct address client)
+{
+    return &admission->held_bytes[address_hash(address_limit_key(client), admission->seed) % CELLS];
+}
+
+/* Under the lock. */
+static bool has_room(struct admission *admission, struct address client, int64_t bytes)
+{
+    return bytes <= admission->limits.in_flight_bytes_max - admission->bytes &&
+           bytes <= admission->limits.address_bytes_max - *held_by(admission, client);
+}
+
+void admission_leave(struct admission *admission, struct address client, int64_t reserved_bytes)
 {
     lock(admission);
     admission->requests--;
     admission->bytes -= reserved_bytes;
+    *held_by(admission, client) -= reserved_bytes;
+    SL_ASSERT(*held_by(admission, client) >= 0);
     unlock(admission);
 }
 
-bool admission_has_room(struct admission *admission, int64_t bytes)
+bool admission_has_room(struct admission *admission, struct address client, int64_t bytes)
 {
     lock(admission);
-    bool room = bytes <= admission->limits.in_flight_bytes_max - admission->bytes;
+    bool room = has_room(admission, client, bytes);
     unlock(admission);
     return room;
 }
 
-bool admission_reserve(struct admission *admission, int64_t bytes)
+bool admission_reserve(struct admission *admission, struct address client, int64_t bytes)
 {
     SL_ASSERT(bytes >= 0);
     lock(admission);
-    bool room = bytes <= admission->limits.in_flight_bytes_max - admission->bytes;
-    if (room)
+    bool room = has_room(admission, client, bytes);
+    if (room) {
         admission->bytes += bytes;
+        *held_by(admission, client) += bytes;
+    }
     unlock(admission);
     return room;
 }

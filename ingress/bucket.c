@@ -29,25 +29,10 @@ void bucket_table_destroy(struct bucket_table *table)
     free(table);
 }
 
-/* The finaliser of MurmurHash3, over both halves. */
-static size_t set_of(const struct bucket_table *table, struct address key)
-{
-    uint64_t hash = table->seed;
-    for (size_t i = 0; i < 2; i++) {
-        uint64_t half;
-        memcpy(&half, key.bytes + 8 * i, sizeof(half));
-        hash ^= half;
-        hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
-        hash = (hash ^ hash >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
-        hash ^= hash >> 33;
-    }
-    return (size_t)(hash % SETS);
-}
-
 int64_t bucket_take_us(struct bucket_table *table, struct address key, struct bucket_rate rate, int64_t now_us)
 {
     SL_ASSERT(rate.period_us > 0 && rate.burst > 0);
-    struct bucket_entry *set = table->sets[set_of(table, key)];
+    struct bucket_entry *set = table->sets[address_hash(key, table->seed) % SETS];
     struct bucket_entry *entry = NULL;
     struct bucket_entry *spare = &set[0];
     for (size_t i = 0; i < WAYS && !entry; i++) {

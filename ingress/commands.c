@@ -25,7 +25,9 @@
                               .expected = A_TEXT }
 #define TEXT_OR_NONE(field) { .name = (field), .type = COMMAND_FIELD_TEXT, .max = 255, .expected = A_TEXT GIVEN }
 #define TOKEN(field)        { .name = (field), .type = COMMAND_FIELD_TEXT, .required = true, .max = 4096, \
-                              .expected = A_TOKEN }
+                              .expected = A_TOKEN, .secret = true }
+#define INVITATION(field)   { .name = (field), .type = COMMAND_FIELD_TEXT, .required = true, .max = 255, \
+                              .expected = A_TEXT, .secret = true }
 #define EMAIL(field)        { .name = (field), .type = COMMAND_FIELD_EMAIL, .required = true, \
                               .expected = "must be one e-mail address, without a name beside it" }
 #define URL(field)          { .name = (field), .type = COMMAND_FIELD_URL, .required = true, .expected = A_URL }
@@ -52,7 +54,7 @@ static const struct command TABLE[] = {
       { { .name = NULL } } },
     { "workspace.invite", "POST", "/api/workspaces/{workspace_id}/invites", false, false,
       { UUID("workspace_id"), EMAIL("email") } },
-    { "invite.accept", "POST", "/api/invites/{token}/accept", false, false, { TEXT("token") } },
+    { "invite.accept", "POST", "/api/invites/{token}/accept", false, false, { INVITATION("token") } },
     { "workspace.leave", "POST", "/api/workspaces/{workspace_id}/leave", false, false, { UUID("workspace_id") } },
     { "workspace.revoke", "POST", "/api/workspaces/{workspace_id}/revoke", false, false,
       { UUID("workspace_id"), TEXT("member_id") } },

@@ -30,6 +30,7 @@ struct command_field {
     int64_t min, max;
     const char *choices;  /* "a|b|c" */
     const char *expected; /* what a bad value is answered with */
+    bool secret;          /* never published as it came: sealing.h */
 };
 
 struct command {

@@ -85,7 +85,7 @@ bool intake_body(struct request *request, const char *bytes, size_t len)
     SL_ASSERT(!request->is_answered);
     if (len > (size_t)request->settings->body_bytes_max - request->body.len)
         return request_refuse(request, PROBLEM_PAYLOAD_TOO_LARGE, "too_large", NULL);
-    if (!admission_reserve(request->intake->parts.admission, (int64_t)len))
+    if (!admission_reserve(request->intake->parts.admission, request->client, (int64_t)len))
         return request_refuse_for_now(request, "busy", RETRY_S, "too much is under way");
     request->reserved_bytes += (int64_t)len;
     SL_ASSERT(sl_buf_append(&request->body, bytes, len));
@@ -267,7 +267,7 @@ void intake_leave(struct request *request, enum intake_end_kind kind)
     else if (!request->is_settled)
         settle(request, kind == INTAKE_TIMED_OUT ? problem_status(PROBLEM_REQUEST_TIMEOUT) : 499,
                kind == INTAKE_TIMED_OUT ? "timeout" : "client_gone");
-    admission_leave(request->intake->parts.admission, request->reserved_bytes);
+    admission_leave(request->intake->parts.admission, request->client, request->reserved_bytes);
     sl_buf_deinit(&request->body);
     sl_arena_destroy(request->arena);
     settings_release(request->settings);

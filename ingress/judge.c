@@ -83,7 +83,7 @@ static bool check_content(struct request *request)
         return request_refuse(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "media_type", "send application/json in UTF-8");
     if (request->head.content_length > request->settings->body_bytes_max)
         return request_refuse(request, PROBLEM_PAYLOAD_TOO_LARGE, "too_large", NULL);
-    if (!admission_has_room(request->intake->parts.admission, request->head.content_length))
+    if (!admission_has_room(request->intake->parts.admission, request->client, request->head.content_length))
         return request_refuse_for_now(request, "busy", FULL_RETRY_S, "too much is under way");
     return true;
 }
@@ -206,6 +206,8 @@ static bool read_body(struct request *request)
         .user_id = request->caller.user_id,
         .email = request->caller.email,
         .role = request->caller.role,
+        .ce_source = sl_str_of(route->source->ce_source),
+        .ring = request->settings->ring,
         .fresh_id = sl_arena_str(request->arena, sl_str_of(fresh_id)),
         .received_at_ms = request->received_at_ms,
         .arena = request->arena,
@@ -216,6 +218,7 @@ static bool read_body(struct request *request)
         return request_refuse_with(request, &problem,
                                    problem.code == PROBLEM_INVALID_JSON      ? "invalid_json"
                                    : problem.code == PROBLEM_INVALID_COMMAND ? "invalid_command"
+                                   : problem.code == PROBLEM_UNAVAILABLE     ? "no_data_key"
                                                                              : "invalid_event");
     /* A document made of a body can be longer than it: numbers may be written out. */
     if ((int64_t)request->reading.data.len > request->settings->body_bytes_max + SETTINGS_HEADERS_BYTES_MAX / 2)

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/harden.h"
 #include "common/log.h"
 #include "common/program.h"
 #include "ingress/instance.h"
@@ -102,7 +103,14 @@ static int run(const struct sl_program *program)
     }
     sl_program_start_log(program, settings->config);
     log_warnings(settings);
+    sl_program_raise_files(sl_config_int(settings->config, "ingress", "max_connections"));
     sl_program_block_signals(&signals);
+    const struct sl_harden_options harden = {
+        .config = settings->config,
+        .paths = {program->config, program->overlay},
+        .listens = {sl_config_cstr(settings->config, "ingress", "listen")},
+    };
+    sl_harden_serve(&harden);
     struct instance *instance = instance_start(settings, PROGRAM, &err);
     if (instance)
         serve(instance, program, &signals);
@@ -116,6 +124,7 @@ int main(int argc, char **argv)
 {
     struct sl_program program = {.name = PROGRAM, .usage = USAGE};
     int status = EXIT_SUCCESS;
+    sl_harden_process();
     if (!sl_program_options(&program, argc, argv, &status))
         return status;
     return program.checks ? check(&program) : run(&program);

@@ -2,14 +2,15 @@
  * source.
  *
  * In: the request's parts as they came. Out: a `struct reading` whose strings live as long as the request's arena. The
- * body is published as it came, except for REST, where the reader makes the command document. How the body is parsed
- * stays inside the readers. Pure; any thread.
+ * body is published as it came, except for REST, where the reader makes the command document, and for commands that
+ * hold a secret, which is sealed (sealing.h). How the body is parsed stays inside the readers. Pure; any thread.
  */
 #ifndef INGRESS_READ_H
 #define INGRESS_READ_H
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/seal.h"
 #include "ingress/commands.h"
 #include "ingress/key.h"
 #include "web/headers.h"
@@ -31,6 +32,8 @@ struct read_request {
     struct read_param params[READ_PARAMS_MAX];
     size_t param_count;
     struct sl_str user_id, email, role; /* REST: from the token */
+    struct sl_str ce_source;            /* commands: what their secrets are sealed for, with the id */
+    const struct sl_seal_ring *ring;    /* commands: with what; NULL is as good as one without keys */
     struct sl_str fresh_id;             /* an id to use where the sender gave none */
     int64_t received_at_ms;
     struct sl_arena *arena;
@@ -46,7 +49,8 @@ struct reading {
     bool is_ping;       /* GitHub's first call of a new hook: answered, not published */
 };
 
-/* False with `ret_problem` filled: INVALID_JSON, INVALID_EVENT or INVALID_COMMAND. */
+/* False with `ret_problem` filled: INVALID_JSON, INVALID_EVENT or INVALID_COMMAND; UNAVAILABLE where a secret can't be
+ * sealed. */
 typedef bool reader(const struct read_request *request, struct reading *ret_reading, struct problem *ret_problem);
 
 /* Snapshot events and thin ones (`object: v2.core.event`). */

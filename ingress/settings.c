@@ -78,6 +78,13 @@ static void load_jwt(struct settings *settings, struct settings_problems *proble
         add_problem(problems, found[i].place, "%s", found[i].text);
 }
 
+static void load_keys(struct settings *settings, struct settings_problems *problems)
+{
+    struct sl_err err = {0};
+    if (!sl_seal_ring_create(sl_config_text(settings->config, "worker", "data_keys"), &settings->ring, &err))
+        add_problem(problems, "SLUICE_DATA_KEYS", "%s", err.message);
+}
+
 static void load_limits(struct settings *settings, struct settings_problems *problems)
 {
     const struct sl_config *config = settings->config;
@@ -86,12 +93,19 @@ static void load_limits(struct settings *settings, struct settings_problems *pro
     settings->body_bytes_max = sl_config_int(config, SECTION, "body_max");
     settings->limits = (struct admission_limits){
         .in_flight_bytes_max = sl_config_int(config, SECTION, "in_flight_max"),
+        .address_bytes_max = sl_config_int(config, SECTION, "in_flight_per_address"),
         .rate_per_address = sl_config_int(config, SECTION, "rate_per_address"),
         .early_access_per_minute = sl_config_int(config, SECTION, "early_access_per_minute"),
     };
     if (settings->body_bytes_max + SETTINGS_HEADERS_BYTES_MAX > SL_KAFKA_MESSAGE_BYTES_MAX)
         add_problem(problems, "[ingress] body_max", "must leave %d bytes for headers of the %d that a message may have",
                     SETTINGS_HEADERS_BYTES_MAX, SL_KAFKA_MESSAGE_BYTES_MAX);
+    if (settings->limits.address_bytes_max == 0) {
+        int64_t half = settings->limits.in_flight_bytes_max / 2;
+        settings->limits.address_bytes_max = half > settings->body_bytes_max ? half : settings->body_bytes_max;
+    }
+    if (settings->limits.address_bytes_max < settings->body_bytes_max)
+        add_problem(problems, "[ingress] in_flight_per_address", "must not be less than body_max");
     if (settings->limits.in_flight_bytes_max < settings->body_bytes_max)
         add_problem(problems, "[ingress] in_flight_max", "must not be less than body_max");
     if (!networks_parse(sl_config_text(config, SECTION, "trusted_proxies"), &settings->trusted_proxies, &err))
@@ -115,6 +129,7 @@ struct settings *settings_load(const char *path, const char *overlay_path, struc
         for (enum source_id id = 0; id < SOURCE_COUNT; id++)
             load_source(settings, source_at(id), ret_problems);
         load_jwt(settings, ret_problems);
+        load_keys(settings, ret_problems);
         load_limits(settings, ret_problems);
         if (ret_problems->count == 0)
             return settings;
@@ -138,6 +153,7 @@ void settings_release(struct settings *settings)
     for (size_t i = 0; i < SOURCE_COUNT; i++)
         sl_secrets_deinit(&settings->secrets[i]);
     jwt_keys_deinit(&settings->jwt);
+    sl_seal_ring_destroy(settings->ring);
     sl_config_destroy(settings->config);
     free(counted);
 }
@@ -154,6 +170,9 @@ size_t settings_warnings(const struct settings *settings,
             (void)snprintf(ret_warnings[count++], sizeof(ret_warnings[0]),
                            "%s is not set: source %s answers 503 until it is", source->variable, source->name);
     }
+    if (sl_seal_ring_is_empty(settings->ring))
+        (void)snprintf(ret_warnings[count++], sizeof(ret_warnings[0]),
+                       "SLUICE_DATA_KEYS is not set: connection.share and invite.accept answer 503 until it is");
     return count;
 }
 

@@ -7,13 +7,14 @@
 #define INGRESS_SETTINGS_H
 
 #include "common/config.h"
+#include "common/seal.h"
 #include "ingress/address.h"
 #include "ingress/admission.h"
 #include "ingress/source.h"
 #include "web/jwt_keys.h"
 
 #define SETTINGS_HEADERS_BYTES_MAX (64 * 1024) /* room kept for headers in a message */
-#define SETTINGS_WARNINGS_MAX      SOURCE_COUNT
+#define SETTINGS_WARNINGS_MAX      (SOURCE_COUNT + 1)
 #define SETTINGS_WARNING_BYTES     160
 
 struct settings {
@@ -21,6 +22,7 @@ struct settings {
     struct sl_secrets secrets[SOURCE_COUNT];
     int64_t tolerance_s[SOURCE_COUNT];
     struct jwt_keys jwt;
+    struct sl_seal_ring *ring; /* the data keys: commands' secrets are published sealed */
     struct networks trusted_proxies;
     struct admission_limits limits;
     int64_t body_bytes_max;

@@ -13,6 +13,7 @@
 
 #include "common/admin.h"
 #include "common/clock.h"
+#include "common/harden.h"
 #include "common/log.h"
 #include "common/sign.h"
 #include "common/uuid.h"
@@ -269,6 +270,12 @@ static int run(struct worker *worker)
     (void)sigaddset(&signals, SIGHUP);
     SL_ASSERT(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
     (void)signal(SIGPIPE, SIG_IGN);
+    const struct sl_harden_options harden = {
+        .config = worker->config,
+        .paths = {worker->config_path, worker->overlay_path},
+        .listens = {sl_config_cstr(worker->config, "worker", "admin_listen")},
+    };
+    sl_harden_serve(&harden);
     if (!start(worker, &err)) {
         sl_log(SL_LOG_ERROR, "main", "cannot start", LOG_ERR(&err));
         /* Threads that did start end with the process: what is committed is safe, and nothing else is owed. */
@@ -296,6 +303,7 @@ int main(int argc, char **argv)
     struct worker worker = {.overlay_path = getenv("SLUICE_CONFIG")};
     bool checks = false;
     int option;
+    sl_harden_process();
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'c':

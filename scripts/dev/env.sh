@@ -93,7 +93,7 @@ env_complete() {
     SLUICE_DEV_DIR="${STATE}"
     SLUICE_INGRESS_URL="http://127.0.0.1:$(port_of INGRESS_PORT)"
     SLUICE_CONSOLE_URL="http://127.0.0.1:$(port_of CONSOLE_PORT)"
-    our DATABASE_URL "$(postgres_url)"
+    our DATABASE_URL "$(postgres_url owner)"
     our KAFKA_BROKERS "127.0.0.1:$(port_of KAFKA_PORT)"
     our APP_URL "${SLUICE_INGRESS_URL}"
     for name in STRIPE_WEBHOOK_SECRET GITHUB_CALLBACK_SECRET GITHUB_WEBHOOK_SECRET DASHBOARD_WEBHOOK_SECRET \

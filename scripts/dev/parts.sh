@@ -43,12 +43,27 @@ part_port() { # name: prints the port of ingress, the console or a worker
     port_of "${key//-/_}_PORT"
 }
 
+# Secrets of one program that another has no use for.
+NOT_OF_CONSOLE=(
+    STRIPE_SECRET_KEY GITHUB_PAT HCLOUD_TOKEN TAILSCALE_API_KEY TAILSCALE_OAUTH_CLIENT_SECRET PROVISIONER_API_KEY
+    RESEND_API_KEY SLUICE_DATA_KEYS STRIPE_WEBHOOK_SECRET GITHUB_CALLBACK_SECRET GITHUB_WEBHOOK_SECRET
+    DASHBOARD_WEBHOOK_SECRET
+)
+NOT_OF_WORKER=(
+    SLUICE_CONSOLE_TOKEN SLUICE_JWT_SECRET STRIPE_WEBHOOK_SECRET GITHUB_CALLBACK_SECRET GITHUB_WEBHOOK_SECRET
+    DASHBOARD_WEBHOOK_SECRET
+)
+NOT_OF_INGRESS=(
+    DATABASE_URL SLUICE_CONSOLE_TOKEN STRIPE_SECRET_KEY GITHUB_PAT HCLOUD_TOKEN TAILSCALE_API_KEY
+    TAILSCALE_OAUTH_CLIENT_SECRET PROVISIONER_API_KEY RESEND_API_KEY
+)
+
 program_start() { # part, program, variable that sets where it listens
     local name="$1" path port
     path="$(program_path "$2")"
     port="$(part_port "${name}")"
-    program_command
     (
+        program_command "${2#sluice-}"
         program_detour "${name}"
         process_spawn "${name}" "${PROGRAM_ENV[@]}" "$3=127.0.0.1:${port}" "${path}" "${PROGRAM_OPTIONS[@]}"
     )
@@ -69,10 +84,21 @@ program_detour() { # part
     done <"${detours}"
 }
 
-# Sets what stands before and after a program's path: its environment is that of RUN_DIR/programs.
-program_command() {
+# Sets what stands before and after a program's path: its environment is that of RUN_DIR/programs, without what is
+# another program's alone. As whom it meets the database goes by the environment too, for arguments are everybody's to
+# read: DATABASE_URL of this shell is the program's from here on.
+program_command() { # ingress, worker, console, ctl; owner: sluicectl migrate
     local name
     PROGRAM_ENV=(env)
+    case "$1" in
+    ingress) for name in "${NOT_OF_INGRESS[@]}"; do PROGRAM_ENV+=("--unset=${name}"); done ;;
+    worker) for name in "${NOT_OF_WORKER[@]}"; do PROGRAM_ENV+=("--unset=${name}"); done ;;
+    console) for name in "${NOT_OF_CONSOLE[@]}"; do PROGRAM_ENV+=("--unset=${name}"); done ;;
+    esac
+    if [[ "$1" != ingress ]] && is_ours DATABASE_URL; then
+        DATABASE_URL="$(postgres_url "$1")"
+        export DATABASE_URL
+    fi
     for name in "${DEV_NAMES[@]}"; do
         PROGRAM_ENV+=("--unset=${name}")
     done
@@ -86,9 +112,10 @@ program_command() {
 }
 
 ctl_run() { # sluicectl's arguments …
-    local path
+    local path role=ctl
     path="$(program_path sluicectl)"
-    program_command
+    [[ " $* " != *" migrate "* ]] || role=owner
+    program_command "${role}"
     "${PROGRAM_ENV[@]}" "${path}" "${PROGRAM_OPTIONS[@]}" "$@"
 }
 

@@ -117,19 +117,32 @@ postgres_admin() { # psql's arguments …
         --no-align --set=ON_ERROR_STOP=1 -h 127.0.0.1 -p "$(port_of POSTGRES_PORT)" -U postgres -d postgres "$@"
 }
 
+# The database and a role for each program, by the file that an installation uses. Passwords go by the environment:
+# arguments are everybody's to read.
 postgres_make_database() {
-    if [[ "$(postgres_admin -c "SELECT 1 FROM pg_database WHERE datname = 'sluice'")" == 1 ]]; then
-        return 0
-    fi
-    say "postgres" "making the database sluice"
-    postgres_admin --set=password="$(secret_of POSTGRES_PASSWORD)" <<'SQL'
-SELECT 'CREATE ROLE sluice' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sluice') \gexec
-ALTER ROLE sluice LOGIN PASSWORD :'password';
-CREATE DATABASE sluice OWNER sluice;
-SQL
+    local program
+    [[ "$(postgres_admin -c "SELECT count(*) FROM pg_roles WHERE rolname IN ('sluice_owner', 'sluice_worker', \
+        'sluice_console', 'sluice_ctl')")" != 4 ]] || return 0
+    say "postgres" "making the database sluice, and the programs' roles"
+    (
+        for program in owner worker console ctl; do
+            export "ROLE_PASSWORD_${program^^}=$(postgres_password "${program}")"
+        done
+        {
+            printf '\\getenv %s_password ROLE_PASSWORD_%s\n' owner OWNER worker WORKER console CONSOLE ctl CTL
+            cat "${ROOT}/deploy/postgres/roles.sql"
+        } | quietly "${LOG_DIR}/roles.log" postgres_admin --set=database=sluice --file=- || exit 1
+    ) || die "the programs' roles could not be made"
 }
 
-# what its clients are told: the URL of a system whose database is ours
-postgres_url() {
-    printf 'postgresql://sluice:%s@127.0.0.1:%s/sluice' "$(secret_of POSTGRES_PASSWORD)" "$(port_of POSTGRES_PORT)"
+postgres_password() { # owner, worker, console or ctl
+    case "$1" in
+    owner) secret_of POSTGRES_PASSWORD ;;
+    *) secret_of "POSTGRES_${1^^}_PASSWORD" ;;
+    esac
+}
+
+# What a role's clients are told: the URL of a system whose database is ours. Tests and people are the owner.
+postgres_url() { # owner, worker, console or ctl
+    printf 'postgresql://sluice_%s:%s@127.0.0.1:%s/sluice' "$1" "$(postgres_password "$1")" "$(port_of POSTGRES_PORT)"
 }

@@ -45,6 +45,11 @@ static void read_event(struct item *item, struct sl_arena *arena, const struct s
         return;
     }
     tokens_prepare(ring, arena, &item->input);
+    if (!tokens_are_open(&item->input)) {
+        item->has_input = false;
+        item->input = (struct input){0};
+        item->unreadable = "no data key opens the token that came with it";
+    }
 }
 
 struct item *item_decode(struct sl_arena *arena, const struct sl_seal_ring *ring, const rd_kafka_message_t *message)

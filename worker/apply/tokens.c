@@ -59,13 +59,38 @@ static struct sl_str seal(const struct sl_seal_ring *ring, struct sl_arena *aren
     return sealed;
 }
 
+/* What ingress has sealed for this event, in the arena; empty, with the sealed text left, when no key opens it. */
+static struct sl_str open_sent(const struct sl_seal_ring *ring, struct sl_arena *arena, struct input *input)
+{
+    struct input_workspace *workspace = &input->as.workspace;
+    struct sl_buf plain;
+    sl_buf_init(&plain, SL_SEAL_TEXT_MAX);
+    struct sl_str token = SL_STR_NONE;
+    if (sl_seal_open_of_event(ring, input->source, input->event_id, workspace->token_sealed, &plain, NULL)) {
+        token = sl_arena_str(arena, sl_buf_str(&plain));
+        workspace->token_sealed = SL_STR_NONE;
+    }
+    if (plain.data)
+        sl_secret_wipe(plain.data, plain.len);
+    sl_buf_deinit(&plain);
+    return token;
+}
+
+bool tokens_are_open(const struct input *input)
+{
+    bool takes_token = input->type == INPUT_INVITE_ACCEPT || input->type == INPUT_CONNECTION_SHARE;
+    return !takes_token || sl_str_empty(input->as.workspace.token_sealed);
+}
+
 void tokens_prepare(const struct sl_seal_ring *ring, struct sl_arena *arena, struct input *input)
 {
     struct input_workspace *workspace = &input->as.workspace;
     bool takes_token = input->type == INPUT_INVITE_ACCEPT || input->type == INPUT_CONNECTION_SHARE;
     if (!takes_token && input->type != INPUT_WORKSPACE_INVITE)
         return;
-    struct sl_str sent = workspace->token;
+    struct sl_str sent = workspace->token; /* in events of older releases */
+    if (takes_token && !sl_str_empty(workspace->token_sealed))
+        sent = open_sent(ring, arena, input);
     workspace->token = SL_STR_NONE;
     if (input->type == INPUT_INVITE_ACCEPT && !sl_str_empty(sent))
         workspace->token_sha256 = digest_of(arena, sent);

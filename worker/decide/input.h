@@ -133,6 +133,7 @@ struct input_workspace {
     struct sl_str member_id;
     struct sl_str email;        /* of the invitation or the early access, lower case */
     struct sl_str token;        /* workspace.invite: made by the shell, 43 characters base64url; empty: it has no key */
+    struct sl_str token_sealed; /* of the token sent, as ingress published it; gone before a rule sees the input */
     struct sl_str token_sha256; /* 32 bytes; of an invitation's token, made or sent */
     struct sl_str connection_id, provider;
     struct sl_str sealed; /* connection.share: the token as it may be stored; empty: the shell has no key */

@@ -93,7 +93,8 @@ static bool read_plan_change(const struct reader *reader, struct sl_err *err)
     return read_workflow_ids(reader, billing, err);
 }
 
-/* `token` is the plain one here: apply/tokens.c replaces it before any rule sees the input. */
+/* `token` is the plain one here, or `token_sealed` has it: apply/tokens.c replaces both before any rule sees the input.
+ */
 static bool read_workspace(const struct reader *reader, struct sl_err *err)
 {
     (void)err;
@@ -102,6 +103,7 @@ static bool read_workspace(const struct reader *reader, struct sl_err *err)
         .member_id = reader_str(reader, "data.member_id"),
         .email = reader_lower(reader, "data.email"),
         .token = reader_str(reader, "data.token"),
+        .token_sealed = reader_str(reader, "data.token_sealed"),
         .connection_id = reader_str(reader, "data.connection_id"),
         .provider = reader_str(reader, "data.provider"),
         .workflow_id = reader_str(reader, "data.workflow_id"),

@@ -35,7 +35,8 @@ struct identity {
 
 static int make_identity(void **state)
 {
-    static struct identity identity = {.path = "/tmp/sluice-test-XXXXXX"};
+    static struct identity identity;
+    identity = (struct identity){.path = "/tmp/sluice-test-XXXXXX"};
     identity.key = EVP_EC_gen("P-256");
     identity.certificate = X509_new();
     X509 *certificate = identity.certificate;
@@ -167,11 +168,30 @@ static void only_a_proven_server_gets_the_request(void **state)
     }
 }
 
+/* The same server a day after its certificate's end. */
+static void an_expired_server_gets_nothing(void **state)
+{
+    struct identity *identity = *state;
+    int requests = 0;
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(identity->certificate), -(long)2 * DAY_S));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(identity->certificate), -(long)DAY_S));
+    assert_true(X509_sign(identity->certificate, identity->key, EVP_sha256()) > 0);
+    FILE *file = fopen(identity->path, "we");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_X509(file, identity->certificate), 1);
+    assert_int_equal(fclose(file), 0);
+    const struct outcome outcome = call(identity, serve_tls, "127.0.0.1", true, LONG_MS, &requests);
+    assert_int_equal(outcome.end, SL_HTTP_NOT_SENT);
+    assert_memory_equal(outcome.code, "PEER_FAILED_VERIFICATION", 23);
+    assert_int_equal(requests, 0);
+}
+
 int main(void)
 {
     (void)signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_proven_server_gets_the_request),
+        cmocka_unit_test(an_expired_server_gets_nothing), /* last: it spoils the certificate */
     };
     return cmocka_run_group_tests(tests, make_identity, drop_identity);
 }

@@ -3,23 +3,47 @@
 
 #include "ingress/admission.h"
 
-static const struct admission_limits LIMITS = {.in_flight_bytes_max = 100, .early_access_per_minute = 10};
+static const struct admission_limits LIMITS = {
+    .in_flight_bytes_max = 100, .address_bytes_max = 100, .early_access_per_minute = 10};
+
+static const struct address CLIENT = {{7}};
 
 static void bytes_are_bounded_and_come_back(void **state)
 {
     (void)state;
     struct admission *admission = admission_create(&LIMITS, 1);
     admission_enter(admission);
-    assert_true(admission_reserve(admission, 60));
-    assert_true(admission_has_room(admission, 40));
-    assert_false(admission_has_room(admission, 41));
-    assert_false(admission_reserve(admission, 41));
-    assert_true(admission_reserve(admission, 40));
+    assert_true(admission_reserve(admission, CLIENT, 60));
+    assert_true(admission_has_room(admission, CLIENT, 40));
+    assert_false(admission_has_room(admission, CLIENT, 41));
+    assert_false(admission_reserve(admission, CLIENT, 41));
+    assert_true(admission_reserve(admission, CLIENT, 40));
     assert_int_equal(admission_bytes(admission), 100);
     assert_int_equal(admission_requests(admission), 1);
-    admission_leave(admission, 100);
+    admission_leave(admission, CLIENT, 100);
     assert_int_equal(admission_bytes(admission), 0);
     assert_int_equal(admission_requests(admission), 0);
+    admission_destroy(admission);
+}
+
+static void one_address_holds_its_share(void **state)
+{
+    (void)state;
+    const struct admission_limits limits = {.in_flight_bytes_max = 100, .address_bytes_max = 60};
+    const struct address other = {{0, 8}};
+    struct admission *admission = admission_create(&limits, 1);
+    admission_enter(admission);
+    admission_enter(admission);
+    assert_true(admission_reserve(admission, CLIENT, 60));
+    assert_false(admission_has_room(admission, CLIENT, 1));
+    assert_false(admission_reserve(admission, CLIENT, 1));
+    assert_true(admission_has_room(admission, other, 40));
+    assert_false(admission_has_room(admission, other, 41));
+    assert_true(admission_reserve(admission, other, 40));
+    admission_leave(admission, CLIENT, 60);
+    assert_true(admission_has_room(admission, CLIENT, 60));
+    admission_leave(admission, other, 40);
+    assert_int_equal(admission_bytes(admission), 0);
     admission_destroy(admission);
 }
 
@@ -67,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_are_bounded_and_come_back),
+        cmocka_unit_test(one_address_holds_its_share),
         cmocka_unit_test(early_access_is_ten_a_minute_an_address),
         cmocka_unit_test(no_rate_means_no_limit_until_one_is_set),
         cmocka_unit_test(a_drain_is_for_good),

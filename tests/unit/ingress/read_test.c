@@ -1,6 +1,7 @@
 /* read_test.c - of ingress/read_*.c: what bodies say about themselves, and what is wrong with bad ones. */
 #include "tests/unit/web/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ingress/read.h"
@@ -297,6 +298,70 @@ static void rest_ids_are_the_users_own(void **state)
     assert_false(read_with(f, read_rest, "{}"));
 }
 
+/* Nothing published holds the secret; the same event holds the same; only the event that brought it opens it. */
+static void secrets_of_commands_are_sealed(void **state)
+{
+    struct fixture *f = *state;
+    struct sl_seal_ring *ring = NULL;
+    struct sl_buf plain;
+    char sealed[512] = "";
+    assert_true(sl_seal_ring_create(SL_STR("k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="), &ring, NULL));
+    f->request.ring = ring;
+    f->request.ce_source = SL_STR("/api");
+    rest(f, "invite.accept");
+    f->request.params[0] = (struct read_param){.name = "token", .value = SL_STR("xoxb-1")};
+    f->request.param_count = 1;
+    header(f, "webhook-id", "msg_1");
+    const struct {
+        reader *read;
+        const char *body, *id;
+    } cases[] = {
+        {read_rest, "{\"token_sealed\":\"theirs\"}", "fresh"},
+        {read_rest, "{}", "fresh"},
+        {read_dashboard,
+         "{\"type\":\"connection.share\",\"data\":{\"user_id\":\"u\",\"workspace_id\":\"" JOB
+         "\",\"connection_id\":\"c\",\"provider\":\"p\",\"token\":\"xoxb-1\"}}",
+         "msg_1"},
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        assert_true(read_with(f, cases[i].read, cases[i].body));
+        SL_JSON_AUTO *document = NULL;
+        assert_true(sl_json_parse(f->reading.data, 0, &document, NULL));
+        assert_null(sl_json_at(document, "data.token"));
+        assert_null(memmem(f->reading.data.ptr, f->reading.data.len, "xoxb", 4));
+        struct sl_str text = sl_json_str(document, "data.token_sealed");
+        sl_buf_init(&plain, 64);
+        assert_true(sl_seal_open_of_event(ring, SL_STR("/api"), sl_str_of(cases[i].id), text, &plain, NULL));
+        assert_str(sl_buf_str(&plain), "xoxb-1");
+        sl_buf_deinit(&plain);
+        assert_false(sl_seal_open_of_event(ring, SL_STR("/api"), SL_STR("other"), text, &plain, NULL));
+        if (i == 1)
+            assert_str(text, sealed);
+        (void)snprintf(sealed, sizeof(sealed), "%.*s", (int)text.len, text.ptr);
+    }
+    sl_seal_ring_destroy(ring);
+}
+
+static void without_a_key_nothing_secret_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct sl_seal_ring *ring = NULL;
+    assert_true(sl_seal_ring_create(SL_STR(""), &ring, NULL));
+    rest(f, "invite.accept");
+    f->request.params[0] = (struct read_param){.name = "token", .value = SL_STR("xoxb-1")};
+    f->request.param_count = 1;
+    for (int i = 0; i < 2; i++) {
+        f->request.ring = i == 0 ? NULL : ring;
+        assert_false(read_with(f, read_rest, "{}"));
+        assert_int_equal(f->problem.code, PROBLEM_UNAVAILABLE);
+        assert_true(f->problem.retry_after_s > 0);
+    }
+    rest(f, "subscription.resume");
+    f->request.param_count = 0;
+    assert_true(read_with(f, read_rest, "{}"));
+    sl_seal_ring_destroy(ring);
+}
+
 static void early_access_has_no_actor(void **state)
 {
     struct fixture *f = *state;
@@ -328,6 +393,8 @@ int main(void)
         TEST(rest_document),
         TEST(rest_contradictions),
         TEST(rest_ids_are_the_users_own),
+        TEST(secrets_of_commands_are_sealed),
+        TEST(without_a_key_nothing_secret_is_read),
         TEST(early_access_has_no_actor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,8 @@
 static char path[] = "/tmp/sluice-settings-test-XXXXXX";
 
 static const char *const VARIABLES[] = {"STRIPE_WEBHOOK_SECRET",    "GITHUB_WEBHOOK_SECRET", "GITHUB_CALLBACK_SECRET",
-                                        "DASHBOARD_WEBHOOK_SECRET", "SLUICE_JWT_SECRET",     "KAFKA_BROKERS"};
+                                        "DASHBOARD_WEBHOOK_SECRET", "SLUICE_JWT_SECRET",     "KAFKA_BROKERS",
+                                        "SLUICE_DATA_KEYS"};
 
 static int set_up(void **state)
 {
@@ -51,7 +52,7 @@ static void defaults_are_the_contracts(void **state)
     assert_int_equal(settings->tolerance_s[SOURCE_DASHBOARD], 300);
     assert_int_equal(settings->limits.early_access_per_minute, 10);
     assert_int_equal(settings->limits.rate_per_address, 0);
-    assert_int_equal(settings_warnings(settings, warnings), 5); /* every source but early access */
+    assert_int_equal(settings_warnings(settings, warnings), 6); /* every source but early access, and the data keys */
     assert_non_null(strstr(warnings[0], "STRIPE_WEBHOOK_SECRET"));
     settings_release(settings);
 }
@@ -67,7 +68,7 @@ static void secrets_are_lists(void **state)
     assert_non_null(settings);
     assert_int_equal(settings->secrets[SOURCE_STRIPE].count, 2);
     assert_int_equal(settings->jwt.secrets.count, 1);
-    assert_int_equal(settings_warnings(settings, warnings), 3);
+    assert_int_equal(settings_warnings(settings, warnings), 4); /* SLUICE_DATA_KEYS is the fourth */
     settings_release(settings);
 }
 
@@ -76,11 +77,12 @@ static void every_problem_is_told_at_once(void **state)
     (void)state;
     struct settings_problems problems;
     assert_int_equal(setenv("DASHBOARD_WEBHOOK_SECRET", "whsec_***", 1), 0);
+    assert_int_equal(setenv("SLUICE_DATA_KEYS", "k1:***", 1), 0);
     struct settings *settings = load("[ingress]\nlisten = nowhere\ntrusted_proxies = 10.0.0.0/99\n"
                                      "jwt_jwks_file = /nonexistent/jwks.json\n",
                                      &problems);
     assert_null(settings);
-    assert_int_equal(problems.count, 5);
+    assert_int_equal(problems.count, 6);
     for (size_t i = 0; i < problems.count; i++)
         assert_null(strstr(problems.items[i].text, "***")); /* never a secret's value */
 }

@@ -108,6 +108,59 @@ static void a_connections_token_is_sealed_for_its_place_and_alike_each_time(void
     scene_destroy(&scene);
 }
 
+/* As ingress has published it: sealed for the event. */
+static struct input sealed_for(struct scene *scene, enum input_type type, const char *event_id, const char *token)
+{
+    struct input input = input_of(scene, type, event_id, "");
+    struct sl_buf out;
+    sl_buf_init(&out, SL_SEAL_SEALED_MAX);
+    assert_true(sl_seal_for_event(scene->ring, input.source, input.event_id, sl_str_of(token), &out));
+    input.as.workspace.token_sealed = sl_arena_str(scene->arena, sl_buf_str(&out));
+    sl_buf_deinit(&out);
+    return input;
+}
+
+static void a_token_sealed_on_its_way_is_as_good_as_a_plain_one(void **state)
+{
+    struct scene scene = scene_create(KEYS);
+    static const enum input_type types[] = {INPUT_CONNECTION_SHARE, INPUT_INVITE_ACCEPT};
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(types); i++) {
+        struct input plain = input_of(&scene, types[i], "e-1", "secret");
+        struct input sealed = sealed_for(&scene, types[i], "e-1", "secret");
+        tokens_prepare(scene.ring, scene.arena, &plain);
+        tokens_prepare(scene.ring, scene.arena, &sealed);
+        assert_true(tokens_are_open(&plain) && tokens_are_open(&sealed));
+        assert_true(sl_str_empty(sealed.as.workspace.token));
+        assert_true(sl_str_equal(plain.as.workspace.sealed, sealed.as.workspace.sealed));
+        assert_true(sl_str_equal(plain.as.workspace.token_sha256, sealed.as.workspace.token_sha256));
+    }
+    scene_destroy(&scene);
+}
+
+static void a_token_of_another_event_or_key_stays_shut(void **state)
+{
+    struct scene scene = scene_create(KEYS);
+    struct scene others = scene_create("k:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    struct scene none = scene_create("");
+    (void)state;
+    struct input lifted = sealed_for(&scene, INPUT_CONNECTION_SHARE, "e-1", "secret");
+    lifted.event_id = SL_STR("e-2");
+    struct input of_other_key = sealed_for(&others, INPUT_INVITE_ACCEPT, "e-1", "secret");
+    struct input unkeyed = sealed_for(&scene, INPUT_INVITE_ACCEPT, "e-1", "secret");
+    struct input made = sealed_for(&scene, INPUT_WORKSPACE_INVITE, "e-1", "secret");
+    tokens_prepare(scene.ring, scene.arena, &lifted);
+    tokens_prepare(scene.ring, scene.arena, &of_other_key);
+    tokens_prepare(none.ring, scene.arena, &unkeyed);
+    tokens_prepare(scene.ring, scene.arena, &made);
+    assert_false(tokens_are_open(&lifted) || tokens_are_open(&of_other_key) || tokens_are_open(&unkeyed));
+    assert_true(sl_str_empty(lifted.as.workspace.sealed) && sl_str_empty(of_other_key.as.workspace.token_sha256));
+    assert_true(tokens_are_open(&made)); /* takes none */
+    scene_destroy(&none);
+    scene_destroy(&others);
+    scene_destroy(&scene);
+}
+
 static void without_a_key_there_is_no_token(void **state)
 {
     struct scene scene = scene_create("");
@@ -130,6 +183,8 @@ int main(void)
         cmocka_unit_test(an_invitations_token_derives_from_its_event),
         cmocka_unit_test(a_token_sent_becomes_its_digest_and_is_wiped),
         cmocka_unit_test(a_connections_token_is_sealed_for_its_place_and_alike_each_time),
+        cmocka_unit_test(a_token_sealed_on_its_way_is_as_good_as_a_plain_one),
+        cmocka_unit_test(a_token_of_another_event_or_key_stays_shut),
         cmocka_unit_test(without_a_key_there_is_no_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
