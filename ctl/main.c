@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/fault.h"
 #include "ctl/ctl.h"
 #include "ctl/query.h"
 
@@ -150,6 +151,7 @@ int main(int argc, char **argv)
     struct options options;
     struct sl_err err = {0};
     const struct ctl_command *row = NULL;
+    sl_fault_init();
     if (!options_parse(argc, argv, &options, &err)) {
         (void)ctl_fail(&err);
         return CTL_USAGE;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/program.h"
 #include "ingress/instance.h"
@@ -116,6 +117,7 @@ int main(int argc, char **argv)
 {
     struct sl_program program = {.name = PROGRAM, .usage = USAGE};
     int status = EXIT_SUCCESS;
+    sl_fault_init();
     if (!sl_program_options(&program, argc, argv, &status))
         return status;
     return program.checks ? check(&program) : run(&program);

@@ -13,6 +13,7 @@
 
 #include "common/admin.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/sign.h"
 #include "common/uuid.h"
@@ -296,6 +297,7 @@ int main(int argc, char **argv)
     struct worker worker = {.overlay_path = getenv("SLUICE_CONFIG")};
     bool checks = false;
     int option;
+    sl_fault_init();
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'c':

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/apply/announce.h"
 #include "worker/apply/deadletter.h"
@@ -285,10 +286,13 @@ enum attempt_end attempt_run(struct shell *shell, struct sl_arena *arena, struct
         sl_pg_rollback(shell->pg);
         return ATTEMPT_AGAIN;
     }
+    sl_fault("apply.after_load");
     decide_all(&attempt);
     if (!plan_commit(&attempt, err))
         return failed(shell, err);
+    sl_fault("apply.after_outbox");
     announce(&attempt);
+    sl_fault("apply.after_announce");
     parking_release(&attempt);
     PQclear(attempt.released);
     for (size_t i = 0; i < attempt.decided; i++) {

@@ -3,6 +3,7 @@
  * One worker at a time, by an advisory lock that lasts as long as its session. A row that is on its way from here
  * already is not produced twice; one that still flies in another worker may be, and consumers dedupe on ce_id.
  */
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/sweep/chores.h"
 
@@ -59,10 +60,12 @@ bool leftovers_publish(struct sweeper *sweeper, bool *ret_more, struct sl_err *e
     if (!sl_pg_run(sweeper->pg, LEFT, &params, &rows, err))
         return false;
     int count = PQntuples(rows);
+    sl_fault_if(count > 0, "sweep.before_leftovers");
     for (int row = 0; row < count && adopt(sweeper, rows, row); row++) {
         sweeper->outbox_cursor = sl_pg_get_int(rows, row, 0);
         sl_metric_add(sweeper->leftovers_total, 1);
     }
+    sl_fault_if(count > 0, "sweep.after_leftovers");
     /* At the end the next round begins at the first row again. */
     if (!count)
         sweeper->outbox_cursor = 0;
