@@ -7,6 +7,7 @@ A story has three parts. prepare() runs with everything well; act() sends what l
 import uuid
 import zlib
 
+import psycopg
 import requests
 from kit import stripe_events
 from kit.wait import until
@@ -97,11 +98,20 @@ class Parked(Story):
         assert self.books.value("SELECT count(*) FROM sluice.parked_events WHERE event_id = %s", self.first["id"]) == 0
 
 
+def execute(books, sql):
+    with psycopg.connect(books.url, autocommit=True) as connection:
+        connection.execute(sql)
+
+
 def forbid(books, subscription_id):
     """A subscription that this database refuses, as only the database can know."""
-    books.rows("DO $$ BEGIN ALTER TABLE sluice.subscriptions ADD CONSTRAINT no_poison"
-               " CHECK (position('sub_poison' IN id) = 0); EXCEPTION WHEN duplicate_object THEN NULL; END $$; SELECT 1")
+    execute(books, "DO $$ BEGIN ALTER TABLE sluice.subscriptions ADD CONSTRAINT no_poison"
+                   " CHECK (position('sub_poison' IN id) = 0); EXCEPTION WHEN duplicate_object THEN NULL; END $$")
     return f"sub_poison{subscription_id}"
+
+
+def allow(books):
+    execute(books, "ALTER TABLE sluice.subscriptions DROP CONSTRAINT IF EXISTS no_poison")
 
 
 class Poison(Story):
