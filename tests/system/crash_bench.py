@@ -94,17 +94,18 @@ class Bench:
         self.programs = []
         self.well = None  # the worker that has no fault
         self.told = {}  # event id: how many outcomes
-        self.consumer = confluent_kafka.Consumer({
-            "bootstrap.servers": world.system.env["KAFKA_BROKERS"], "group.id": f"crash-{uuid.uuid4()}",
-            "enable.auto.commit": False, "auto.offset.reset": "earliest"})
+        settings = {"bootstrap.servers": world.system.env["KAFKA_BROKERS"], "group.id": f"crash-{uuid.uuid4()}",
+                    "enable.auto.commit": False}
+        self.consumer = confluent_kafka.Consumer(settings)
+        self.asker = confluent_kafka.Consumer(settings)  # the other one's connection is busy with fetches that wait
         self.consumer.assign([confluent_kafka.TopicPartition(OUTCOMES, number, self.end_of(OUTCOMES, number))
                               for number in self.partitions(OUTCOMES)])
 
     def partitions(self, topic):
-        return list(self.consumer.list_topics(topic, timeout=20).topics[topic].partitions)
+        return list(self.asker.list_topics(topic, timeout=20).topics[topic].partitions)
 
     def end_of(self, topic, number):
-        return self.consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, number), timeout=20)[1]
+        return self.asker.get_watermark_offsets(confluent_kafka.TopicPartition(topic, number), timeout=20)[1]
 
     def listen(self):
         for message in self.consumer.consume(500, timeout=0.01):
@@ -145,6 +146,7 @@ class Bench:
                 program.process.send_signal(signal.SIGCONT)
                 program.kill()
         self.consumer.close()
+        self.asker.close()
 
     def hurry(self):
         """Lets ten seconds pass for what a crash left in the outbox: a sweep leaves younger rows to their worker."""

@@ -296,7 +296,9 @@ class Checkout(Story):
                      email=domain.address_of(self.user_id))
 
     def ended(self):
-        session_id = domain.pending_session(self.world, self.user_id)
+        user = domain.user_is(self.world, self.user_id, "in an open checkout",
+                              lambda row: (row["pending_checkout"] or {}).get("session_id"))
+        session_id = user["pending_checkout"]["session_id"]
         opened = [call for call in self.bench.clouds.calls("stripe") if call["path"].endswith("/checkout/sessions")
                   and self.user_id in call["body"] and call["effect"] is not None]
         assert len(opened) == 1 and session_id, opened
