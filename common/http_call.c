@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
+
 #define URL_BYTES_MAX    8192
 #define HEADER_BYTES_MAX ((size_t)64 * 1024) /* a request header's; and all of a response's together */
 
@@ -82,6 +84,32 @@ static size_t on_head(char *bytes, size_t one, size_t len, void *arg)
     }
     return len;
 }
+
+#ifdef SLUICE_FAULTS
+/* curl tells of bytes after it has written them. */
+static int on_traffic(CURL *easy, curl_infotype type, char *bytes, size_t len, void *arg)
+{
+    (void)easy;
+    (void)bytes;
+    (void)len;
+    (void)arg;
+    sl_fault_if(type == CURLINFO_DATA_OUT, "http.after_send");
+    return 0;
+}
+
+static void watch(CURL *easy)
+{
+    if (sl_fault_is_armed("http.after_send")) {
+        SET(easy, CURLOPT_VERBOSE, 1L);
+        SET(easy, CURLOPT_DEBUGFUNCTION, on_traffic);
+    }
+}
+#else
+static void watch(CURL *easy)
+{
+    (void)easy;
+}
+#endif
 
 struct sl_http_call *sl_http_call_create(void)
 {
@@ -262,6 +290,7 @@ void sl_http_call_prepare(struct sl_http_call *call, const struct sl_http_reques
     SET(easy, CURLOPT_WRITEDATA, (void *)call);
     set_method(call, request);
     set_headers(call, request);
+    watch(easy);
 }
 
 void sl_http_call_launch(struct sl_http_call *call, CURLM *multi, int64_t now_ms)

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/fault.h"
+
 #define SILENT_MS              "5000" /* so long may a producer's connection leave a request unanswered */
 #define REASON_BYTES           512
 #define PEM                    "-----BEGIN"
@@ -196,6 +198,9 @@ static rd_kafka_headers_t *headers_of(const struct sl_event *event)
 bool sl_kafka_produce_event(rd_kafka_t *producer, const char *topic, int32_t partition, const struct sl_event *event,
                             void *opaque, struct sl_err *err)
 {
+    if (sl_fault_fails("kafka.produce")) {
+        return sl_kafka_err(err, RD_KAFKA_RESP_ERR__FAIL, "handing an event to the Kafka client");
+    }
     rd_kafka_headers_t *headers = headers_of(event);
     /* An empty body is not no body: NULL would be a tombstone. librdkafka copies body and key. */
     char empty[1] = "";

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/pg_internal.h"
 
 #define STATEMENTS_MAX       128
@@ -302,10 +303,17 @@ bool sl_pg_flush(struct sl_pg *pg, PGresult **ret_results, size_t count, struct 
     if (count == 0) {
         return true;
     }
+    if (sl_fault_fails("pg.flush")) {
+        pg->queued = 0;
+        return lose(pg, "a fault point", err);
+    }
     struct steps steps = {.count = 0};
     PGresult *results[SL_PG_PIPELINE_MAX] = {NULL};
     bool ok = send_all(pg, &steps) || lose(pg, NULL, err);
     ok = ok && receive_all(pg, &steps, results, err);
+    if (ok && sl_fault_fails("pg.answer")) {
+        ok = lose(pg, "a fault point", err);
+    }
     for (size_t i = 0; i < pg->statement_count; i++) {
         pg->statements[i].sent = false;
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/fault.h"
 #include "common/harden.h"
 #include "ctl/ctl.h"
 #include "ctl/query.h"
@@ -176,6 +177,7 @@ int main(int argc, char **argv)
     struct options options;
     struct sl_err err = {0};
     const struct ctl_command *row = NULL;
+    sl_fault_init();
     sl_harden_process();
     if (!options_parse(argc, argv, &options, &err)) {
         (void)ctl_fail(&err);

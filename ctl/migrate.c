@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "common/fault.h"
 #include "common/sign.h"
 #include "ctl/ctl.h"
 #include "ctl/migrations.h"
@@ -32,8 +33,11 @@ static bool apply(struct ctl *ctl, const struct migration *migration, const char
     const char *values[] = {migration->name, sha256};
     PGresult *result = NULL;
     bool ok = script(ctl, "BEGIN", err) && script(ctl, migration->sql, err) &&
-              query_run(ctl, REMEMBER, values, 2, &result, err) && script(ctl, "COMMIT", err);
+              query_run(ctl, REMEMBER, values, 2, &result, err);
     PQclear(result);
+    sl_fault_if(ok, "migrate.before_commit");
+    ok = ok && script(ctl, "COMMIT", err);
+    sl_fault_if(ok, "migrate.after_commit");
     return ok;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 
 #define DELIVERY_TIMEOUT_MS 15000
 #define FETCH_TIMEOUT_MS    10000
@@ -39,7 +40,9 @@ bool publish_event(const struct sl_config *config, const struct sl_event *event,
     rd_kafka_t *producer = publish_producer(config, err);
     if (!producer)
         return false;
+    sl_fault("ctl.before_publish");
     bool ok = sl_kafka_produce_event(producer, SL_TOPIC_EVENTS, RD_KAFKA_PARTITION_UA, event, &delivery, err);
+    sl_fault_if(ok, "ctl.after_publish");
     if (ok) {
         (void)rd_kafka_flush(producer, DELIVERY_TIMEOUT_MS);
         ok = delivery.reported && delivery.code == RD_KAFKA_RESP_ERR_NO_ERROR;

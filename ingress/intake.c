@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/uuid.h"
 #include "ingress/request.h"
@@ -163,6 +164,7 @@ static void on_reply(void *arg, struct sl_str outcome)
     bool usable = !sl_str_empty(outcome) && outcome.len <= OUTCOME_BYTES_MAX;
     if (usable)
         request->outcome = sl_arena_str(request->arena, outcome);
+    sl_fault_if(usable, "ingress.after_reply");
     request->reply_end = usable ? REPLY_HEARD : REPLY_OVERDUE;
     bool is_known = request->is_published;
     SL_ASSERT(pthread_mutex_unlock(&intake->lock) == 0);
@@ -203,6 +205,7 @@ void intake_publish(struct request *request, void (*resume)(void *arg), void *ar
     struct sl_err err = {0};
     request->resume = resume;
     request->resume_arg = arg;
+    sl_fault("ingress.after_verify");
     begin_wait(request);
     if (publisher_send(intake->parts.publisher, &request->event, on_published, request, &err))
         return;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/harden.h"
 #include "common/log.h"
 #include "common/program.h"
@@ -124,6 +125,7 @@ int main(int argc, char **argv)
 {
     struct sl_program program = {.name = PROGRAM, .usage = USAGE};
     int status = EXIT_SUCCESS;
+    sl_fault_init();
     sl_harden_process();
     if (!sl_program_options(&program, argc, argv, &status))
         return status;

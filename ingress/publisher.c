@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 
 #define POLL_MS         50
@@ -99,6 +100,11 @@ static void on_report(rd_kafka_t *producer, const rd_kafka_message_t *message, v
     if (message->err) {
         result.end = PUBLISH_FAILED;
         (void)sl_kafka_err(&result.err, message->err, "publishing an event");
+    } else if (sl_fault_fails("kafka.deliver")) {
+        result.end = PUBLISH_FAILED;
+        (void)sl_kafka_err(&result.err, RD_KAFKA_RESP_ERR__FAIL, "publishing an event");
+    } else {
+        sl_fault("ingress.after_report");
     }
     lock(publisher);
     list_remove(ticket->done ? &publisher->waiting : &publisher->abandoned, ticket);
@@ -311,6 +317,7 @@ bool publisher_send(struct publisher *publisher, const struct sl_event *event, p
         (void)sl_err_set(err, SL_ERR_RETRY, "there is no Kafka producer right now");
     else
         ok = sl_kafka_produce_event(publisher->producer, SL_TOPIC_EVENTS, RD_KAFKA_PARTITION_UA, event, ticket, err);
+    sl_fault_if(ok, "ingress.after_produce");
     if (ok)
         list_append(&publisher->waiting, ticket);
     else if (err->error_class == SL_ERR_FATAL)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "web/peer.h"
 
 #define CONNECTION_BYTES_MAX  ((size_t)32 * 1024)   /* the head and the read buffer */
@@ -271,6 +272,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
     struct exchange *exchange = *state;
     struct peer *peer = peer_of(connection);
     bool timed_out = peers_is_timed_out(server->peers, peer);
+    sl_fault_if(exchange && exchange->is_whole, "ingress.after_answer");
     if (exchange) {
         intake_leave(exchange->request, timed_out ? INTAKE_TIMED_OUT : INTAKE_CLIENT_GONE);
         free(exchange);

@@ -13,6 +13,7 @@
 
 #include "common/admin.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/harden.h"
 #include "common/log.h"
 #include "common/sign.h"
@@ -303,6 +304,7 @@ int main(int argc, char **argv)
     struct worker worker = {.overlay_path = getenv("SLUICE_CONFIG")};
     bool checks = false;
     int option;
+    sl_fault_init();
     sl_harden_process();
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/uuid.h"
 #include "worker/apply/batch.h"
@@ -219,6 +220,7 @@ static bool have_positions(struct apply *apply)
         back_off(apply, &err, "assigning partitions");
         return false;
     }
+    sl_fault("apply.after_assign");
     apply->epoch = consumer_epoch(apply->consumer);
     apply->failures = 0;
     sl_readiness_set(apply->options.readiness, "postgres", "");
@@ -251,6 +253,7 @@ static bool have_room(struct apply *apply)
 {
     struct outbox *outbox = apply->shell.outbox;
     outbox_poll(outbox, 0);
+    sl_fault_if(outbox_has_confirmed(outbox), "apply.after_publish");
     if (has_failed_outcome(&apply->shell.partitions)) {
         struct sl_err err = {0};
         (void)sl_err_set(&err, SL_ERR_RETRY, "outcomes could not be delivered");
@@ -319,6 +322,7 @@ static bool flush_idle(struct apply *apply, struct sl_err *err)
         sl_pg_rollback(shell->pg);
         return false;
     }
+    sl_fault_if(deletes > 0, "apply.after_delete");
     outbox_committed(shell->outbox, NULL);
     for (size_t i = 0; i < move_count; i++)
         partitions_find(&shell->partitions, moves[i].partition)->published_stored = moves[i].published;
@@ -359,8 +363,10 @@ static void turn(struct apply *apply)
         if (count && !batch_collect(apply->batch, &apply->shell, apply->messages, count))
             consumer_reposition(apply->consumer);
     }
-    if (!batch_is_empty(apply->batch))
+    if (!batch_is_empty(apply->batch)) {
+        sl_fault("apply.after_consume");
         work(apply);
+    }
     housekeep(apply, false);
 }
 

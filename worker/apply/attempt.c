@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/apply/announce.h"
 #include "worker/apply/deadletter.h"
@@ -281,6 +282,7 @@ bool attempt_decide(struct attempt *attempt, bool *ret_moved, struct sl_err *err
 {
     if (!resolve_owners(attempt, err) || !facts_load(attempt, ret_moved, err))
         return false;
+    sl_fault("apply.after_load");
     if (!*ret_moved)
         decide_all(attempt);
     return true;
@@ -300,7 +302,9 @@ enum attempt_end attempt_run(struct shell *shell, struct sl_arena *arena, struct
     }
     if (!plan_commit(&attempt, err))
         return failed(shell, err);
+    sl_fault("apply.after_outbox");
     announce(&attempt);
+    sl_fault("apply.after_announce");
     parking_release(&attempt);
     PQclear(attempt.released);
     for (size_t i = 0; i < attempt.decided; i++) {

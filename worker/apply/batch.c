@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/apply/announce.h"
 
@@ -158,6 +159,7 @@ static enum batch_end work_step(struct batch *batch, struct shell *shell, int64_
     size_t left = batch->count - batch->done;
     size_t tried = batch->step < left ? batch->step : left;
     if (end == ATTEMPT_PERMANENT && tried > 1) {
+        sl_fault("apply.before_halving");
         batch->step = (tried + 1) / 2;
         sl_metric_add(shell->meters.halved_total, 1);
         sl_log(SL_LOG_WARN, "batch", "a batch can't be committed: looking for the event", LOG_INT("events", tried),
@@ -184,8 +186,10 @@ enum batch_end batch_work(struct batch *batch, struct shell *shell, int64_t (*wa
                           struct sl_err *err)
 {
     if (batch->told_count) {
+        sl_fault("apply.before_again");
         if (!announce_again(shell, batch->attempt, batch->told, batch->told_count, err))
             return BATCH_RETRY;
+        sl_fault("apply.after_again");
         batch->told_count = 0;
     }
     while (batch->done < batch->count) {

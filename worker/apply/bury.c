@@ -4,6 +4,7 @@
  * other. Its user's later events are held from now on. Where even that breaks (an id that the database refuses), the
  * letter goes without event and user.
  */
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/apply/announce.h"
 #include "worker/apply/attempt.h"
@@ -93,11 +94,13 @@ static bool bury(struct shell *shell, struct sl_arena *arena, const struct deadl
                   positions_queue_move(shell->pg, arena, SL_TOPIC_EVENTS, shell->worker_id, &move, move_count, err);
     (void)pipeline_added(&pipeline, queued ? 1 : -1);
     (void)pipeline_add(&pipeline, SL_PG_COMMIT, NULL);
+    sl_fault("bury.before_commit");
     if (!pipeline_flush(&pipeline)) {
         outbox_rolled_back(shell->outbox);
         sl_pg_rollback(shell->pg);
         return false;
     }
+    sl_fault("bury.after_commit");
     plan_commit_moved(shell, &move, move_count);
     outbox_committed(shell->outbox, pipeline_result(&pipeline, inserted));
     pipeline_deinit(&pipeline);

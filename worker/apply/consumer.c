@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 
 #define WATERMARK_TIMEOUT_MS 5000
@@ -326,7 +327,10 @@ void consumer_commit(struct consumer *consumer, const struct partitions *partiti
         if (partitions->rows[i].assigned)
             rd_kafka_topic_partition_list_add(list, SL_TOPIC_EVENTS, (int32_t)i)->offset = partitions->rows[i].next;
     }
-    if (list->cnt)
+    if (list->cnt) {
+        sl_fault("apply.before_offsets");
         (void)rd_kafka_commit(consumer->kafka, list, 1);
+        sl_fault("apply.after_offsets");
+    }
     rd_kafka_topic_partition_list_destroy(list);
 }

@@ -5,6 +5,7 @@
  */
 #include "worker/apply/parking.h"
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/apply/message.h"
 
@@ -160,6 +161,7 @@ int parking_queue_release(struct attempt *attempt, struct pipeline *pipeline)
 void parking_release(struct attempt *attempt)
 {
     const PGresult *rows = attempt->released;
+    sl_fault_if(rows && PQntuples(rows) > 0, "apply.before_release");
     for (int row = 0; rows && row < PQntuples(rows); row++) {
         struct sl_str value = sl_pg_get_text(rows, row, 4);
         struct sl_err err = {0};
@@ -171,4 +173,5 @@ void parking_release(struct attempt *attempt)
             return; /* the rest too: their order matters */
         }
     }
+    sl_fault_if(rows && PQntuples(rows) > 0, "apply.after_release");
 }

@@ -7,6 +7,7 @@
  */
 #include "worker/apply/plan_commit.h"
 
+#include "common/fault.h"
 #include "worker/apply/answers.h"
 #include "worker/apply/commons_rows.h"
 #include "worker/apply/deadletter.h"
@@ -302,11 +303,13 @@ bool plan_commit(struct attempt *attempt, struct sl_err *err)
                                                       moves, move_count, err);
     (void)pipeline_added(&pipeline, queued ? 1 : -1);
     (void)pipeline_add(&pipeline, SL_PG_COMMIT, NULL);
+    sl_fault("apply.before_commit");
     if (!pipeline_flush(&pipeline)) {
         outbox_rolled_back(shell->outbox);
         sl_pg_rollback(shell->pg);
         return false;
     }
+    sl_fault("apply.after_commit");
     plan_commit_moved(shell, moves, move_count);
     outbox_committed(shell->outbox, pipeline_result(&pipeline, inserted));
     answers_read(attempt, pipeline_result(&pipeline, answers));

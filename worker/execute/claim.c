@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "worker/execute/engine_internal.h"
@@ -305,6 +306,7 @@ bool claim_jobs(struct engine *engine, struct sl_err *err)
     for (size_t i = 0; i < claims.count; i++) {
         bool overdue = claims.items[i].home == CLOUD_NONE;
         int rows = PQntuples(results[i]);
+        sl_fault_if(rows > 0, "execute.after_claim");
         for (int row = 0; row < rows; row++)
             take(engine, results[i], row, mono_ms + engine->settings->lease_ms, overdue);
         sl_metric_add(engine->claimed_total, rows);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/utf8.h"
 #include "worker/execute/engine_internal.h"
@@ -257,6 +258,7 @@ static void call_ended(void *arg, const struct sl_http_response *response)
     struct engine *engine = flight->engine;
     struct lane *lane = &engine->lanes[flight->step->cloud];
     struct classification seen;
+    sl_fault_if(response->end == SL_HTTP_ANSWERED, "execute.after_answer");
     classify(lane->cloud, flight->step->mutates, response, sl_clock_wall_ms(), &seen);
     flight->has_slot = false;
     lane_learn(lane, &seen, response->took_ms, sl_clock_wall_ms(), sl_clock_mono_ms());
@@ -308,6 +310,7 @@ void drive_call(struct engine *engine, struct flight *flight)
     flight_list_remove(flight);
     flight_move(flight, FLIGHT_CALLING);
     flight->intent_committed = false;
+    sl_fault("execute.before_call");
     bool started = sl_http_start(engine->http, &engine->scratch.http, call_ended, flight, &err);
     cloud_request_forget(&engine->scratch);
     if (started)

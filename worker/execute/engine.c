@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/execute/engine_internal.h"
 
@@ -306,6 +307,7 @@ static void *run(void *arg)
         if (atomic_exchange(&engine->woken, false))
             engine->claim_at_mono_ms = 0;
         outbox_poll(engine->outbox, 0);
+        sl_fault_if(outbox_has_confirmed(engine->outbox), "execute.after_publish");
         drive_all(engine);
         work_with_pg(engine, &lazy_since_mono_ms);
         drive_all(engine);

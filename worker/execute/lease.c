@@ -1,5 +1,6 @@
 /* lease.c - keeps the leases of all flights, and writes down what is seen of the clouds. */
 #include "common/clock.h"
+#include "common/fault.h"
 #include "worker/execute/engine_internal.h"
 
 #define CLOUD_STATE_EVERY_MS 5000
@@ -64,6 +65,7 @@ bool lease_renew(struct engine *engine, struct sl_err *err)
     sl_pg_int8(&params, engine->settings->lease_ms);
     if (!sl_pg_run(engine->pg, RENEW, &params, &result, err))
         return false;
+    sl_fault("execute.after_renew");
     renewed(engine, flights, count, result, mono_ms + engine->settings->lease_ms);
     return true;
 }

@@ -6,6 +6,7 @@
  * batch, down to the one flight that causes it.
  */
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/execute/engine_internal.h"
 #include "worker/execute/report.h"
@@ -140,10 +141,13 @@ static bool commit(struct engine *engine, struct sl_err *err)
     if (outbox_count < 0 || !sl_pg_queue(engine->pg, SL_PG_COMMIT, NULL, err))
         return false;
     size_t count = (size_t)(call_count + outbox_count) + 1;
+    sl_fault_if(staged, "execute.before_write_back");
     if (!sl_pg_flush(engine->pg, results, count, err))
         return false;
+    sl_fault_if(staged, "execute.after_write_back");
     calls_committed(&engine->calls);
     outbox_committed(engine->outbox, staged ? results[count - 2] : NULL);
+    sl_fault_if(staged, "execute.after_outbox");
     for (size_t i = 0; i < count; i++)
         PQclear(results[i]);
     return true;
@@ -184,6 +188,7 @@ static void go_on(struct engine *engine, const struct written *written, int64_t 
         drive_cancel_asked(engine, flight);
     if (flight->state != FLIGHT_INTENT)
         return;
+    sl_fault("execute.after_intent");
     flight->intent_committed = true;
     if (flight->cancel_requested && flight->recipe->may_cancel)
         drive_end(engine, flight, FLIGHT_END_CANCELLED, 0, "cancelled on request");
@@ -252,6 +257,7 @@ bool write_some(struct engine *engine, struct sl_err *err)
     for (size_t i = 0; i < count; i++) {
         flights[i] = engine->writes.items[i];
         written[i] = (struct written){.flight = flights[i], .end = flights[i]->end};
+        sl_fault_if(flights[i]->state == FLIGHT_INTENT, "execute.before_intent");
     }
     if (!run_transaction(engine, flights, count, written, err)) {
         outbox_rolled_back(engine->outbox);

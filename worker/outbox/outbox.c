@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "worker/outbox/headers.h"
 #include "worker/outbox/rowset.h"
 
@@ -78,7 +79,8 @@ static void delivery_report(rd_kafka_t *producer, const rd_kafka_message_t *repo
 {
     struct flight *flight = report->_private;
     (void)producer;
-    flight_ended(opaque, flight, report->err == RD_KAFKA_RESP_ERR_NO_ERROR);
+    bool ok = report->err == RD_KAFKA_RESP_ERR_NO_ERROR && !sl_fault_fails("kafka.deliver");
+    flight_ended(opaque, flight, ok);
     free(flight);
 }
 
@@ -267,6 +269,8 @@ int outbox_queue(struct outbox *outbox, struct sl_pg *pg, struct sl_arena *arena
 static rd_kafka_resp_err_t send_once(struct outbox *outbox, const struct message *message, int32_t partition,
                                      struct flight *flight)
 {
+    if (sl_fault_fails("kafka.produce"))
+        return RD_KAFKA_RESP_ERR__FAIL;
     rd_kafka_headers_t *headers = rd_kafka_headers_new(message->header_count);
     for (size_t i = 0; i < message->header_count; i++) {
         const struct sl_event_header *header = &message->headers[i];

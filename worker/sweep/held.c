@@ -7,6 +7,8 @@
  */
 #include "worker/sweep/chores.h"
 
+#include "common/fault.h"
+
 #define HELD_AT_ONCE_MAX 500
 
 static const char RELEASE[] =
@@ -39,6 +41,7 @@ bool held_release(struct sweeper *sweeper, bool *ret_more, struct sl_err *err)
     }
     const PGresult *rows = results[2];
     int count = PQntuples(rows);
+    sl_fault_if(count > 0, "sweep.after_held");
     bool taken = true;
     for (int row = 0; row < count && taken; row++) {
         struct sl_str value = sl_pg_get_text(rows, row, 4);

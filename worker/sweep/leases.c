@@ -1,6 +1,7 @@
 /* leases.c - jobs whose worker is gone go back to the queue: the fence is raised, so that the worker writes nothing if
  * it was only slow, and no attempt is counted. A settled job is left alone: its outcome is on its way to apply.
  */
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/sweep/chores.h"
 
@@ -22,6 +23,7 @@ bool leases_reclaim(struct sweeper *sweeper, bool *ret_more, struct sl_err *err)
     if (!sl_pg_run(sweeper->pg, RECLAIM, &limit, &lost, err))
         return false;
     int count = PQntuples(lost);
+    sl_fault_if(count > 0, "sweep.after_leases");
     for (int row = 0; row < count; row++) {
         char id[SL_UUID_TEXT_BYTES];
         sl_uuid_format(sl_pg_get_uuid(lost, row, 0), id);

@@ -1,15 +1,19 @@
 /* leftovers.c - outbox rows that their own worker has not published: a crash after the commit, a broker away for long.
  *
- * One worker at a time, by an advisory lock that lasts as long as its session. A row that is on its way from here
- * already is not produced twice; one that still flies in another worker may be, and consumers dedupe on ce_id.
+ * One worker at a time, by an advisory lock that lasts as long as its session; which ends when the worker says nothing
+ * for a while, as one that is stopped: the others' rows must not wait until it wakes. A row that is on its way from
+ * here already is not produced twice; one that still flies in another worker may be, and consumers dedupe on ce_id.
  */
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/sweep/chores.h"
 
 #define ROWS_AT_ONCE_MAX  500
 #define BYTES_AT_ONCE_MAX INT64_C(16777216)
 
-static const char LEAD[] = "SELECT pg_try_advisory_lock(hashtext('sluice.outbox'))";
+/* presence.c is heard of every five seconds. */
+static const char LEAD[] = "SELECT pg_try_advisory_lock(hashtext('sluice.outbox')),"
+                           " set_config('idle_session_timeout', '10s', false)";
 /* At least one row, whatever its size. */
 static const char LEFT[] =
     "SELECT o.id, o.topic, o.key, o.headers, o.value FROM sluice.outbox o JOIN ("
@@ -59,10 +63,12 @@ bool leftovers_publish(struct sweeper *sweeper, bool *ret_more, struct sl_err *e
     if (!sl_pg_run(sweeper->pg, LEFT, &params, &rows, err))
         return false;
     int count = PQntuples(rows);
+    sl_fault_if(count > 0, "sweep.before_leftovers");
     for (int row = 0; row < count && adopt(sweeper, rows, row); row++) {
         sweeper->outbox_cursor = sl_pg_get_int(rows, row, 0);
         sl_metric_add(sweeper->leftovers_total, 1);
     }
+    sl_fault_if(count > 0, "sweep.after_leftovers");
     /* At the end the next round begins at the first row again. */
     if (!count)
         sweeper->outbox_cursor = 0;

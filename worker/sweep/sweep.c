@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "worker/sweep/chores.h"
 
@@ -96,6 +97,7 @@ bool chores_commit(struct sweeper *sweeper, struct sl_err *err)
         sl_pg_rollback(sweeper->pg);
         return false;
     }
+    sl_fault_if(has_staged, "sweep.after_timers");
     outbox_committed(sweeper->outbox, has_staged ? results[count - 2] : NULL);
     for (size_t i = 0; i < count; i++)
         PQclear(results[i]);
@@ -159,6 +161,7 @@ static void *run(void *arg)
             sweep->due_at_ms[i] = now_ms + (CHORES[i].interval_ms ? CHORES[i].interval_ms : sweep->interval_ms);
         }
         outbox_poll(sweep->sweeper.outbox, 0);
+        sl_fault_if(outbox_has_confirmed(sweep->sweeper.outbox), "sweep.after_publish");
         const struct timespec slice = {.tv_nsec = (long)SLICE_MS * 1000000};
         (void)nanosleep(&slice, NULL);
     }

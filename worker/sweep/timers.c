@@ -4,6 +4,7 @@
  */
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/json.h"
 #include "worker/sweep/chores.h"
 
@@ -91,6 +92,7 @@ bool timers_fire(struct sweeper *sweeper, bool *ret_more, struct sl_err *err)
         sl_pg_rollback(sweeper->pg);
         return ok;
     }
+    sl_fault("sweep.before_timers");
     if (!chores_commit(sweeper, err))
         return false;
     sl_metric_add(sweeper->timers_total, count);

@@ -3,6 +3,7 @@
  * The job's id is the Idempotency-Key: as long as Resend remembers it, the same call again sends nothing more, and a
  * call that says something else under the same key (new templates, another sender) is told that the first was sent.
  */
+#include "common/fault.h"
 #include "worker/clouds/resend.h"
 #include "worker/execute/recipes/recipes.h"
 
@@ -55,6 +56,7 @@ static struct step_result send_done(struct recipe_job *job, const struct recipe_
     (void)settings;
     (void)now_ms;
     (void)response;
+    sl_fault("execute.email_sent");
     return step_done();
 }
 

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "common/fault.h"
 #include "worker/clouds/github.h"
 #include "worker/execute/recipes/recipes.h"
 
@@ -32,6 +33,7 @@ static struct step_result dispatch_done(struct recipe_job *job, const struct rec
 {
     (void)settings;
     (void)now_ms;
+    sl_fault("execute.dispatched");
     github_read_dispatched(response, job->found.run_id);
     return step_waiting();
 }

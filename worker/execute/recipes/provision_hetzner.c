@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/secret.h"
 #include "worker/clouds/tailscale.h"
 #include "worker/execute/recipes/recipes.h"
@@ -79,6 +80,7 @@ static struct step_result mint_key_done(struct recipe_job *job, const struct rec
                                         const struct sl_http_response *response)
 {
     struct tailscale_key key;
+    sl_fault("execute.key_minted");
     if (!tailscale_read_key(response, &key))
         return step_unreadable("find_server");
     memcpy(job->found.tailscale_key_id, key.id, sizeof(key.id));
@@ -145,6 +147,7 @@ static struct step_result create_done(struct recipe_job *job, const struct recip
     (void)now_ms;
     struct hetzner_server server;
     struct hetzner_action action;
+    sl_fault("execute.server_created");
     if (!hetzner_read_server(response, &server) || !hetzner_read_action(response, &action))
         return step_unreadable("find_server");
     sl_secret_wipe(&job->auth_key, sizeof(job->auth_key));

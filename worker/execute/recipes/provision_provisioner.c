@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include "common/fault.h"
+
 #include "worker/execute/recipes/recipes.h"
 
 static struct step_result provision_prepare(struct recipe_job *job, const struct recipe_settings *settings,
@@ -31,6 +33,7 @@ static struct step_result provision_done(struct recipe_job *job, const struct re
     (void)settings;
     (void)now_ms;
     struct provisioner_app app;
+    sl_fault("execute.app_provisioned");
     if (!provisioner_read_app(response, &app))
         return step_unreadable("provision");
     memcpy(job->found.app_name, app.name, sizeof(app.name));

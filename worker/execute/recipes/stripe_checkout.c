@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "common/fault.h"
 #include "worker/clouds/stripe.h"
 #include "worker/execute/recipes/recipes.h"
 
@@ -42,6 +43,7 @@ static struct step_result customer_done(struct recipe_job *job, const struct rec
 {
     (void)settings;
     (void)now_ms;
+    sl_fault("execute.customer_created");
     if (!stripe_read_customer(response, job->found.customer_id))
         return step_unreadable("create_customer");
     return step_next("open_checkout");
@@ -72,6 +74,7 @@ static struct step_result checkout_done(struct recipe_job *job, const struct rec
     (void)settings;
     (void)now_ms;
     struct stripe_session session;
+    sl_fault("execute.checkout_opened");
     if (!stripe_read_session(response, &session))
         return step_unreadable("open_checkout");
     memcpy(job->found.session_id, session.id, sizeof(session.id));

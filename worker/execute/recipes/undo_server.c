@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "common/fault.h"
+
 #define DELETIONS_MAX 8
 
 static struct step_result delete_it(struct recipe_job *job, const struct hetzner_server *server)
@@ -107,6 +109,7 @@ struct step_result delete_server_prepare(struct recipe_job *job, const struct re
 struct step_result delete_server_done(struct recipe_job *job, const struct recipe_settings *settings, int64_t now_ms,
                                       const struct sl_http_response *response)
 {
+    sl_fault("execute.server_deleted");
     (void)settings;
     (void)now_ms;
     (void)response;
