@@ -52,6 +52,8 @@ enum ctl_exit jobs_retry(struct ctl *ctl);
 enum ctl_exit jobs_cancel(struct ctl *ctl);
 enum ctl_exit events_list(struct ctl *ctl);
 enum ctl_exit events_show(struct ctl *ctl);
+enum ctl_exit pause_run(struct ctl *ctl);
+enum ctl_exit resume_run(struct ctl *ctl);
 
 /* "sluicectl: <message>", detail and hint on stderr; the exit code that fits the error's class. */
 enum ctl_exit ctl_fail(const struct sl_err *err);

@@ -3,14 +3,13 @@
  */
 #include <jansson.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/uuid.h"
+#include "ctl/audit.h"
 #include "ctl/page.h"
 #include "ctl/publish.h"
 #include "ctl/query.h"
@@ -72,25 +71,15 @@ enum ctl_exit jobs_show(struct ctl *ctl)
     return page_show(ctl, &PAGE, ctl->options.words[2]);
 }
 
-/* Who asks, for the audit: the login behind sudo where there is one. */
-static const char *operator_name(void)
-{
-    const char *sudo = getenv("SUDO_USER");
-    const struct passwd *entry = getpwuid(getuid());
-    if (sudo && *sudo)
-        return sudo;
-    return entry ? entry->pw_name : "unknown";
-}
-
 static bool publish_command(struct ctl *ctl, const char *type, const char *job_id, const char *user_id,
                             const char *event_id, struct sl_err *err)
 {
-    char actor[128];
+    char actor[AUDIT_ACTOR_BYTES];
     char now[SL_CLOCK_ISO_BYTES];
     struct sl_buf body;
     const int64_t now_ms = sl_clock_wall_ms();
     char ce_type[64];
-    (void)snprintf(actor, sizeof(actor), "ops:%s", operator_name());
+    audit_actor(actor);
     (void)snprintf(ce_type, sizeof(ce_type), "command.%s", type);
     sl_clock_format_iso(now_ms, now);
     SL_JSON_AUTO *document =

@@ -13,6 +13,7 @@ static const char *const WORKSPACES_LIST_OPTIONS[] = {"user", "limit", NULL};
 static const char *const COMMAND_OPTIONS[] = {"wait", NULL};
 static const char *const EVENTS_LIST_OPTIONS[] = {"user", "type", "outcome", "source", "since", "until", "limit", NULL};
 static const char *const EVENTS_SHOW_OPTIONS[] = {"source", NULL};
+static const char *const PAUSE_OPTIONS[] = {"reason", NULL};
 
 static const struct ctl_command COMMANDS[] = {
     {"migrate", NULL, "", "bring the database's schema forward (--dry-run: say what is due)", NO_OPTIONS, 0, false,
@@ -35,6 +36,9 @@ static const struct ctl_command COMMANDS[] = {
     {"events", "list", "", "decided events, newest first (--type takes *)", EVENTS_LIST_OPTIONS, 0, false, events_list},
     {"events", "show", "ID", "an event with its raw message from Kafka (--raw: the message alone)", EVENTS_SHOW_OPTIONS,
      1, false, events_show},
+    {"pause", NULL, "BACKEND", "leave a backend's or a cloud's jobs queued; those under way go on", PAUSE_OPTIONS, 1,
+     false, pause_run},
+    {"resume", NULL, "BACKEND", "claim its jobs again", NO_OPTIONS, 1, false, resume_run},
 };
 
 static void print_options(const struct ctl_command *row)

@@ -10,6 +10,7 @@ static const char *const NAMES[OPTION_VALUE_COUNT] = {
     [OPTION_CONFIG] = "config", [OPTION_USER] = "user",   [OPTION_AGENT] = "agent",     [OPTION_STATUS] = "status",
     [OPTION_KIND] = "kind",     [OPTION_TYPE] = "type",   [OPTION_OUTCOME] = "outcome", [OPTION_SOURCE] = "source",
     [OPTION_SINCE] = "since",   [OPTION_UNTIL] = "until", [OPTION_LIMIT] = "limit",     [OPTION_WAIT] = "wait",
+    [OPTION_REASON] = "reason", [OPTION_RATE] = "rate",   [OPTION_GRACE] = "grace",     [OPTION_HOOK] = "hook",
 };
 
 struct flag {
@@ -21,7 +22,8 @@ static const struct flag FLAGS[] = {
     {"json", offsetof(struct options, json)},       {"yes", offsetof(struct options, yes)},
     {"dry-run", offsetof(struct options, dry_run)}, {"raw", offsetof(struct options, raw)},
     {"help", offsetof(struct options, help)},       {"version", offsetof(struct options, version)},
-    {"check", offsetof(struct options, check)},
+    {"check", offsetof(struct options, check)},     {"all", offsetof(struct options, all)},
+    {"fix", offsetof(struct options, fix)},
 };
 
 const char *option_name(enum option option)

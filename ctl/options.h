@@ -19,6 +19,10 @@ enum option {
     OPTION_UNTIL,
     OPTION_LIMIT,
     OPTION_WAIT,
+    OPTION_REASON,
+    OPTION_RATE,
+    OPTION_GRACE,
+    OPTION_HOOK,
     OPTION_VALUE_COUNT
 };
 
@@ -27,6 +31,7 @@ struct options {
     const char *words[OPTIONS_WORDS_MAX];   /* noun, verb, arguments */
     int word_count;
     bool json, yes, dry_run, raw, help, version, check;
+    bool all, fix;
 };
 
 /* Borrows argv's strings. False: what is wrong with which argument. */
