@@ -33,6 +33,7 @@ CREATE TABLE sluice.findings (
     agent_id     uuid,
     user_id      text,
     detail       text NOT NULL,
+    mend         text,                        -- what command.agent.repair is to call it; NULL: by hand
     books        text NOT NULL,               -- digest of what the books said of the agent: another one begins anew
     looks        integer NOT NULL DEFAULT 1,  -- in which it was seen with these books
     cost_per_day numeric(12, 4),              -- NULL: the cloud says no price
