@@ -52,6 +52,9 @@ enum ctl_exit jobs_retry(struct ctl *ctl);
 enum ctl_exit jobs_cancel(struct ctl *ctl);
 enum ctl_exit events_list(struct ctl *ctl);
 enum ctl_exit events_show(struct ctl *ctl);
+enum ctl_exit reconcile_run(struct ctl *ctl);
+enum ctl_exit stripe_backfill(struct ctl *ctl);
+enum ctl_exit github_redeliver_run(struct ctl *ctl);
 enum ctl_exit pause_run(struct ctl *ctl);
 enum ctl_exit resume_run(struct ctl *ctl);
 

@@ -21,7 +21,7 @@ LAYERS = {
     "web": ("web/", "common/"),
     "ingress": ("ingress/", "web/", "common/"),
     "console": ("console/", "web/", "common/"),
-    "ctl": ("ctl/", "worker/repair/", "worker/clouds/", "worker/decide/", "common/"),
+    "ctl": ("ctl/", "worker/repair/", "worker/clouds/", "ingress/read.h", "worker/decide/", "common/"),
     "worker/decide": ("worker/decide/", *VALUE_TYPES),
     "worker/payload": ("worker/payload/", "worker/decide/", "common/"),
     "worker/outbox": ("worker/outbox/", "worker/payload/", "worker/decide/", "common/"),
