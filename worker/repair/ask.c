@@ -26,7 +26,9 @@ struct call {
 
 bool ask_init(struct ask *ask, const struct sl_config *config, struct sl_err *err)
 {
-    *ask = (struct ask){.config = config};
+    *ask = (struct ask){.calls = 0};
+    for (int id = CLOUD_NONE + 1; id < CLOUD_COUNT; id++)
+        ask->missing[id] = cloud_missing_variable(cloud_of((enum cloud_id)id), config);
     if (!cloud_accounts_init(&ask->accounts, config, err))
         return false;
     ask->http = sl_http_create(CONNECTIONS_MAX, "sluice/" SLUICE_VERSION, NULL, err);
@@ -92,14 +94,20 @@ static bool send_once(struct call *call, struct sl_err *err)
 {
     struct ask *ask = call->ask;
     call->ended = false;
+    if (!ask->http)
+        return sl_err_set(err, SL_ERR_RETRY, "interrupted");
     if (!keep_reserve(ask, call->cloud, err))
         return false;
     if (!sl_http_start(ask->http, &ask->request.http, on_done, call, err))
         return false;
     ask->calls++;
-    while (!call->ended)
+    while (!call->ended && !is_stopping(ask))
         sl_http_poll(ask->http, SLICE_MS);
-    return true;
+    if (call->ended)
+        return true;
+    sl_http_destroy(ask->http); /* which ends the call: its answer is for nobody now */
+    ask->http = NULL;
+    return sl_err_set(err, SL_ERR_RETRY, "interrupted");
 }
 
 static bool fail(const struct call *call, struct sl_err *err)
@@ -157,10 +165,9 @@ static bool get_token(struct ask *ask, struct cloud_account *account, struct sl_
 bool ask_account(struct ask *ask, enum cloud_id id, const struct cloud_account **ret_account, struct sl_err *err)
 {
     struct cloud_account *account = &ask->accounts.of[id];
-    const char *missing = cloud_missing_variable(cloud_of(id), ask->config);
-    if (missing) {
+    if (ask->missing[id]) {
         (void)sl_err_set(err, SL_ERR_RETRY, "%s is not configured", cloud_of(id)->name);
-        sl_err_hint(err, "set %s", missing);
+        sl_err_hint(err, "set %s", ask->missing[id]);
         return false;
     }
     if (id == CLOUD_TAILSCALE && sl_str_empty(account->token) && !get_token(ask, account, err))

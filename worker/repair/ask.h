@@ -12,7 +12,7 @@
 struct ask {
     struct sl_http *http;
     struct cloud_accounts accounts;
-    const struct sl_config *config;
+    const char *missing[CLOUD_COUNT];        /* the variable without which it can't be called; static, NULL: none */
     struct cloud_request request;            /* built by the caller, before ask_cloud */
     struct cloud_limits limits[CLOUD_COUNT]; /* as last told */
     int calls;                               /* so far */
@@ -23,7 +23,7 @@ struct ask {
 /* Reads a good answer; false when it isn't as documented. */
 typedef bool ask_read(void *arg, const struct sl_http_response *response);
 
-/* `config` is borrowed for the life of it. */
+/* Copies what it needs of `config`. */
 SL_MUST_CHECK bool ask_init(struct ask *ask, const struct sl_config *config, struct sl_err *err);
 void ask_deinit(struct ask *ask); /* idempotent once initialised */
 
