@@ -111,6 +111,10 @@ static const struct sl_config_key KEYS[] = {
     DURATION("worker", "poll_interval", "250ms", 10, MINUTE_MS,
              "how often jobs are looked for when nobody woke the executor"),
     INT("worker", "jobs_in_flight", "2000", 1, 100000, "jobs that one worker has under way"),
+    DURATION("worker", "reconcile_interval", "15m", 0, DAY_MS,
+             "how often one of the workers lists the clouds and writes down what isn't as the books say; 0: never"),
+    DURATION("worker", "orphan_grace", "15m", 0, DAY_MS,
+             "what was first seen more lately is left alone by sluicectl reconcile --fix"),
     DURATION("worker", "drain_timeout", "20s", 0, 10 * MINUTE_MS, "for calls under way after SIGTERM"),
 
     SECRET("worker", "data_keys", "SLUICE_DATA_KEYS",

@@ -1,18 +1,11 @@
 /* jobs.c - sluicectl jobs list|show|retry|cancel. Retry and cancel are commands like any other: they are published for
  * the job's user, decided by a worker, and their outcome is read from the events table.
  */
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "common/clock.h"
-#include "common/uuid.h"
 #include "ctl/command.h"
 #include "ctl/page.h"
-#include "ctl/publish.h"
 #include "ctl/query.h"
-
-#define OUTCOME_POLL_MS 100
 
 static const struct page_part PARTS[] = {
     {"calls", "Calls to clouds", "none",
@@ -68,48 +61,11 @@ enum ctl_exit jobs_show(struct ctl *ctl)
     return page_show(ctl, &PAGE, ctl->options.words[2]);
 }
 
-static bool publish_command(struct ctl *ctl, const char *type, const char *job_id, const char *user_id,
-                            const char *event_id, struct sl_err *err)
-{
-    struct sl_event event;
-    struct sl_buf body;
-    sl_buf_init(&body, COMMAND_BYTES_MAX);
-    bool ok = command_about_job(type, job_id, user_id, event_id, sl_clock_wall_ms(), &body, &event, err) &&
-              publish_event(ctl->config, &event, err);
-    sl_buf_deinit(&body);
-    return ok;
-}
-
-/* Polls for the decision: it is a row of another process, so there is nothing to wait on but time. */
-static enum ctl_exit await_outcome(struct ctl *ctl, const char *event_id, int64_t wait_s)
-{
-    static const char OUTCOME[] = "SELECT outcome, error_code, result->>'message' FROM sluice.events"
-                                  " WHERE id = $1 AND source = '/sluice/ctl'";
-    const char *values[] = {event_id};
-    const int64_t deadline_ms = sl_clock_mono_ms() + wait_s * 1000;
-    struct sl_err err = {0};
-    while (sl_clock_mono_ms() < deadline_ms) {
-        SL_PG_AUTO *row = NULL;
-        if (!query_run(ctl, OUTCOME, values, 1, &row, &err))
-            return ctl_fail(&err);
-        if (PQntuples(row) == 1) {
-            bool applied = sl_str_is(sl_str_of(PQgetvalue(row, 0, 0)), "applied");
-            printf("%s%s%s%s%s\n", PQgetvalue(row, 0, 0), PQgetisnull(row, 0, 1) ? "" : " ", PQgetvalue(row, 0, 1),
-                   PQgetisnull(row, 0, 2) ? "" : ": ", PQgetvalue(row, 0, 2));
-            return applied ? CTL_DONE : CTL_FOUND;
-        }
-        (void)poll(NULL, 0, OUTCOME_POLL_MS);
-    }
-    printf("accepted as event %s; no worker has decided it within %lld s\n", event_id, (long long)wait_s);
-    return CTL_UNAVAILABLE;
-}
-
 static enum ctl_exit command(struct ctl *ctl, const char *type)
 {
     static const char WHOSE[] = "SELECT user_id, id FROM sluice.jobs WHERE id::text = lower($1)";
     struct sl_err err = {0};
     const char *values[] = {ctl->options.words[2]};
-    uint8_t random[10];
     char event_id[SL_UUID_TEXT_BYTES];
     int64_t wait_s = 0;
     if (!options_int(&ctl->options, OPTION_WAIT, 15, 0, 600, &wait_s, &err)) {
@@ -123,11 +79,10 @@ static enum ctl_exit command(struct ctl *ctl, const char *type)
         (void)fprintf(stderr, "sluicectl: no job has the id \"%s\"\n", values[0]);
         return CTL_FOUND;
     }
-    sl_random_bytes(random, sizeof(random));
-    sl_uuid_format(sl_uuid_v7(sl_clock_wall_ms(), random), event_id);
-    if (!publish_command(ctl, type, PQgetvalue(job, 0, 1), PQgetvalue(job, 0, 0), event_id, &err))
+    json_t *data = json_pack("{s:s}", "job_id", PQgetvalue(job, 0, 1));
+    if (!command_publish(ctl, type, PQgetvalue(job, 0, 0), PQgetvalue(job, 0, 1), data, event_id, &err))
         return ctl_fail(&err);
-    return await_outcome(ctl, event_id, wait_s);
+    return command_await(ctl, event_id, wait_s);
 }
 
 enum ctl_exit jobs_retry(struct ctl *ctl)

@@ -15,6 +15,10 @@ static const char *const WORKSPACES_LIST_OPTIONS[] = {"user", "limit", NULL};
 static const char *const COMMAND_OPTIONS[] = {"wait", NULL};
 static const char *const EVENTS_LIST_OPTIONS[] = {"user", "type", "outcome", "source", "since", "until", "limit", NULL};
 static const char *const EVENTS_SHOW_OPTIONS[] = {"source", NULL};
+static const char *const RECONCILE_OPTIONS[] = {"grace", "wait", NULL};
+static const char *const BACKFILL_OPTIONS[] = {"since", "until", "rate", "wait", NULL};
+static const char *const REDELIVER_OPTIONS[] = {"since", "until", "hook", "rate", "wait", NULL};
+static const char *const PAUSE_OPTIONS[] = {"reason", NULL};
 
 static const char *const EVENTS_TAIL_OPTIONS[] = {"user", "type", "outcome", "limit", NULL};
 static const char *const REPLAY_OPTIONS[] = {"from", "to", "user", "limit", NULL};
@@ -62,6 +66,15 @@ static const struct ctl_command COMMANDS[] = {
      DLQ_REPLAY_OPTIONS, -1, false, dlq_replay},
     {"dlq", "discard", "[ID]", "give letters up; what waits behind them goes on (asks unless --yes)",
      DLQ_DISCARD_OPTIONS, -1, false, dlq_discard},
+    {"reconcile", NULL, "", "the clouds against the books (--fix: mend what two looks found; --dry-run)",
+     RECONCILE_OPTIONS, 0, false, reconcile_run},
+    {"stripe", "backfill", "", "events that Stripe could not deliver (--all: all it has; --dry-run)", BACKFILL_OPTIONS,
+     0, false, stripe_backfill},
+    {"github", "redeliver", "", "failed deliveries of the webhook, asked for again (--dry-run)", REDELIVER_OPTIONS, 0,
+     false, github_redeliver_run},
+    {"pause", NULL, "BACKEND", "leave a backend's or a cloud's jobs queued; those under way go on", PAUSE_OPTIONS, 1,
+     false, pause_run},
+    {"resume", NULL, "BACKEND", "claim its jobs again", NO_OPTIONS, 1, false, resume_run},
 };
 
 static void print_options(const struct ctl_command *row)

@@ -12,6 +12,7 @@ static const char *const NAMES[OPTION_VALUE_COUNT] = {
     [OPTION_SINCE] = "since",   [OPTION_UNTIL] = "until",   [OPTION_LIMIT] = "limit",     [OPTION_WAIT] = "wait",
     [OPTION_FROM] = "from",     [OPTION_TO] = "to",         [OPTION_CAUSE] = "cause",     [OPTION_STAGE] = "stage",
     [OPTION_ID] = "id",         [OPTION_CANARY] = "canary", [OPTION_RATE] = "rate",       [OPTION_REASON] = "reason",
+    [OPTION_GRACE] = "grace",   [OPTION_HOOK] = "hook",
 };
 
 struct flag {
@@ -24,6 +25,7 @@ static const struct flag FLAGS[] = {
     {"dry-run", offsetof(struct options, dry_run)}, {"raw", offsetof(struct options, raw)},
     {"help", offsetof(struct options, help)},       {"version", offsetof(struct options, version)},
     {"check", offsetof(struct options, check)},     {"all", offsetof(struct options, all)},
+    {"fix", offsetof(struct options, fix)},
 };
 
 const char *option_name(enum option option)

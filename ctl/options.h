@@ -27,6 +27,8 @@ enum option {
     OPTION_CANARY,
     OPTION_RATE,
     OPTION_REASON,
+    OPTION_GRACE,
+    OPTION_HOOK,
     OPTION_VALUE_COUNT
 };
 
@@ -34,7 +36,7 @@ struct options {
     const char *values[OPTION_VALUE_COUNT]; /* NULL: not given. Borrowed from argv. */
     const char *words[OPTIONS_WORDS_MAX];   /* noun, verb, arguments */
     int word_count;
-    bool json, yes, dry_run, raw, all, help, version, check;
+    bool json, yes, dry_run, raw, all, fix, help, version, check;
 };
 
 /* Borrows argv's strings. False: what is wrong with which argument. */

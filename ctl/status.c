@@ -26,6 +26,10 @@ static const struct page_part PARTS[] = {
     {"clouds", "Clouds", "no cloud was called yet",
      "SELECT cloud, worker, breaker, reason, remaining, reset_at FROM sluice.cloud_state"
      " WHERE updated_at > now() - interval '1 day' ORDER BY 1, 2"},
+    {"paused", "Paused", "nothing",
+     "SELECT p.backend, p.by_whom, p.paused_at, p.reason, (SELECT count(*) FROM sluice.jobs j WHERE j.status = 'queued'"
+     " AND p.backend IN (j.backend, sluice.cloud_of(j.kind, j.backend))) AS jobs_waiting"
+     " FROM sluice.paused p ORDER BY 1"},
     {"dead_letters", "Dead letters (open)", "none",
      "SELECT cause, stage, source, count(*) AS letters, min(first_at) AS first, max(last_at) AS last"
      " FROM sluice.dead_letters WHERE status = 'open' GROUP BY 1, 2, 3 ORDER BY 4 DESC"},

@@ -1,8 +1,8 @@
 /* main.c - sluice-worker: puts the parts together, turns signals into drains and reloads.
  *
- * Threads: this one (signals), apply's, the engine's, the sweep's, the admin endpoints'. They share nothing but the
- * metrics, the readiness and engine_wake. A drain goes in the order of the flow: no more events, then no more calls,
- * then no more sweeping.
+ * Threads: this one (signals), apply's, the engine's, the sweep's, the watch's, the admin endpoints'. They share
+ * nothing but the metrics, the readiness and engine_wake. A drain goes in the order of the flow: no more events, then
+ * no more calls, then no more sweeping.
  */
 #include <getopt.h>
 #include <pthread.h>
@@ -23,6 +23,7 @@
 #include "worker/clouds/cloud.h"
 #include "worker/execute/engine.h"
 #include "worker/execute/settings.h"
+#include "worker/repair/watch.h"
 #include "worker/sweep/sweep.h"
 
 #define PROGRAM         "sluice-worker"
@@ -42,6 +43,7 @@ struct worker {
     struct engine *engine;
     struct apply *apply;
     struct sweep *sweep;
+    struct watch *watch;
     struct sl_admin *admin;
 };
 
@@ -182,12 +184,13 @@ static bool start(struct worker *worker, struct sl_err *err)
     };
     worker->apply = apply_create(&apply, err);
     worker->sweep = worker->apply ? sweep_create(&sweep, err) : NULL;
-    if (!worker->sweep)
+    worker->watch = worker->sweep ? watch_create(config, worker->metrics, err) : NULL;
+    if (!worker->watch)
         return false;
     worker->admin = sl_admin_start(sl_config_cstr(config, "worker", "admin_listen"), PROGRAM, worker->metrics,
                                    worker->readiness, err);
     return worker->admin && engine_start(worker->engine, err) && apply_start(worker->apply, err) &&
-           sweep_start(worker->sweep, err);
+           sweep_start(worker->sweep, err) && watch_start(worker->watch, err);
 }
 
 /* False when a part did not come to its end in time: the process must not free what it still uses. */
@@ -206,12 +209,17 @@ static bool drain(struct worker *worker)
         sl_log(SL_LOG_ERROR, "main", "the sweep did not end in time");
         return false;
     }
+    if (!watch_stop(worker->watch, stop_ms)) {
+        sl_log(SL_LOG_ERROR, "main", "the look at the clouds did not end in time");
+        return false;
+    }
     return true;
 }
 
 static void destroy(struct worker *worker)
 {
     sl_admin_stop(worker->admin);
+    watch_destroy(worker->watch);
     sweep_destroy(worker->sweep);
     apply_destroy(worker->apply);
     engine_destroy(worker->engine);
@@ -224,7 +232,8 @@ static void reload(struct worker *worker)
 {
     struct sl_err err = {0};
     struct sl_config *next = load(worker, log_problem);
-    if (next && (!apply_reload(worker->apply, next, &err) || !engine_reload(worker->engine, next, &err))) {
+    if (next && (!apply_reload(worker->apply, next, &err) || !engine_reload(worker->engine, next, &err) ||
+                 !watch_reload(worker->watch, next, &err))) {
         sl_log(SL_LOG_ERROR, "config", "a part refuses the new configuration", LOG_ERR(&err));
         sl_config_destroy(next);
         next = NULL;

@@ -359,6 +359,8 @@ class GitHub(Cloud):
         if status not in (None, "success", "failure"):
             raise Refusal(failure(422, "Invalid request.\n\nstatus is not a member of [\"success\", \"failure\"]."))
         per_page = positive(request.query.get("per_page"), 30, 100)
+        if cursor is not None and not re.fullmatch(r"v1_\d+", cursor):
+            raise Refusal(failure(422, "Invalid cursor."))
         shown, following = self.simulation.hooks.page(status, cursor, per_page)
         headers = {}
         if following is not None:

@@ -118,6 +118,7 @@ class Hetzner(Cloud):
             ("GET", "/v1/images", self._list_images),
             ("GET", "/v1/ssh_keys", self._list_ssh_keys),
             ("POST", "/v1/ssh_keys", self._create_ssh_key),
+            ("GET", "/v1/pricing", self._get_pricing),
             ("GET", "/v1/datacenters", self._gone_datacenters),
             ("GET", "/v1/datacenters/{id}", self._gone_datacenters),
         ]
@@ -442,6 +443,9 @@ class Hetzner(Cloud):
 
     def _list_server_types(self, request):
         return self._catalogue(request, "server_types", [rules.server_type_view(name) for name in rules.SERVER_TYPES])
+
+    def _get_pricing(self, _request):
+        return json_reply(200, {"pricing": rules.pricing_view()})
 
     def _list_images(self, request):
         return self._catalogue(request, "images", [rules.image_view(name) for name in rules.IMAGES])

@@ -30,6 +30,12 @@ SERVER_TYPES = {
     "cpx31": (24, 4, 8, 160, "x86", EVERYWHERE),
     "ccx13": (96, 2, 8, 80, "x86", EVERYWHERE),
 }
+# euros an hour without tax, in Europe; what is said elsewhere is a fifth more
+HOURLY_NET = {"cx22": 0.0060, "cx23": 0.0056, "cx32": 0.0110, "cx33": 0.0088, "cax11": 0.0060, "cpx11": 0.0070,
+              "cpx21": 0.0120, "cpx31": 0.0210, "ccx13": 0.0200}
+CURRENCY = "EUR"
+VAT_RATE = 19
+
 IMAGES = {
     "ubuntu-22.04": (67794396, "Ubuntu 22.04", "ubuntu"),
     "ubuntu-24.04": (161547269, "Ubuntu 24.04", "ubuntu"),
@@ -71,12 +77,34 @@ def location_view(name):
             "latitude": 0.0, "longitude": 0.0, "network_zone": zone}
 
 
+def _amount(net):
+    """Decimal texts, as long as the API's own."""
+    return {"net": f"{net:.10f}", "gross": f"{net * (100 + VAT_RATE) / 100:.16f}"}
+
+
+@functools.cache
+def prices_of(name):
+    """One for each location that has the type."""
+    prices = []
+    for place in SERVER_TYPES[name][5]:
+        hourly = HOURLY_NET[name] * (1 if place in EUROPE else 1.2)
+        prices.append({"location": place, "price_hourly": _amount(hourly), "price_monthly": _amount(hourly * 624),
+                       "included_traffic": 21990232555520, "price_per_tb_traffic": _amount(1.0)})
+    return prices
+
+
+def pricing_view():
+    return {"currency": CURRENCY, "vat_rate": f"{VAT_RATE:.6f}",
+            "server_types": [{"id": SERVER_TYPES[name][0], "name": name, "prices": prices_of(name)}
+                             for name in SERVER_TYPES]}
+
+
 @functools.cache
 def server_type_view(name):
     number, cores, memory, disk, architecture, locations = SERVER_TYPES[name]
     return {"id": number, "name": name, "description": name.upper(), "cores": cores, "memory": memory, "disk": disk,
             "storage_type": "local", "cpu_type": "shared", "architecture": architecture, "deprecated": False,
-            "deprecation": None,
+            "deprecation": None, "prices": prices_of(name),
             "locations": [{"id": LOCATIONS[place][0], "name": place, "deprecation": None} for place in locations]}
 
 

@@ -19,6 +19,7 @@ from .clock import iso_millis
 
 MAX_DELIVERIES = 20_000
 TIMEOUT_S = 10
+CURSOR = "v1_"
 REDELIVER_S = 3 * 24 * 3600
 ACTIONS = {"requested": "requested", "in_progress": "in_progress", "completed": "completed"}
 
@@ -105,8 +106,8 @@ class Hooks:
         return self._deliveries.get(int(number)) if number.isdigit() else None
 
     def page(self, status, cursor, per_page):
-        """(views newest first, cursor of the next page or None); the cursor is the last id shown."""
-        below = int(cursor) if cursor and cursor.isdigit() else None
+        """(views newest first, cursor of the next page or None); what is in the cursor is nobody's business outside."""
+        below = int(cursor.removeprefix(CURSOR)) if cursor else None
         shown = []
         for delivery in reversed(self._deliveries.values()):
             if below is not None and delivery.id >= below:
@@ -114,7 +115,7 @@ class Hooks:
             if status is not None and delivery.succeeded != (status == "success"):
                 continue
             if len(shown) == per_page:
-                return shown, shown[-1]["id"]
+                return shown, f"{CURSOR}{shown[-1]['id']}"
             shown.append(delivery.view())
         return shown, None
 

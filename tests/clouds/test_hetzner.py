@@ -302,3 +302,15 @@ async def test_selector_table(selector, labels, chosen):
 async def test_selector_malformed(selector):
     with pytest.raises(ValueError, match="malformed"):
         rules.parse_selector(selector)
+
+
+async def test_servers_carry_the_prices_of_their_type_for_each_location(sim, hetzner):
+    number = await running(sim, hetzner)
+    server = (await hetzner("GET", f"/servers/{number}")).json["server"]
+    prices = {price["location"]: price for price in server["server_type"]["prices"]}
+    assert set(prices) == {place["name"] for place in server["server_type"]["locations"]}
+    net, gross = (prices["fsn1"]["price_hourly"][side] for side in ("net", "gross"))
+    assert isinstance(net, str) and float(gross) > float(net) > 0
+    pricing = (await hetzner("GET", "/pricing")).json["pricing"]
+    assert pricing["currency"] == "EUR"
+    assert {row["name"]: row["prices"] for row in pricing["server_types"]}["cx22"] == server["server_type"]["prices"]

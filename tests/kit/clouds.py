@@ -45,6 +45,22 @@ class Clouds:
         """A customer that Stripe has already."""
         return self._call("POST", "/stripe/customers", {"id": customer_id, **({"email": email} if email else {})})
 
+    def undelivered(self, event_type, obj, event_id=None):
+        """An event that Stripe has, and couldn't deliver."""
+        document = {"type": event_type, "object": obj, "delivered": False}
+        return self._call("POST", "/stripe/events", {**document, **({"id": event_id} if event_id else {})})
+
+    def webhook(self, event, payload):
+        """The repository's webhook sends it; gives the delivery."""
+        return self._call("POST", "/github/webhooks", {"event": event, "payload": payload})
+
+    def drop_webhooks(self, times):
+        self._call("POST", "/github/webhooks/drop", {"times": times})
+
+    def server(self, server_id, **state):
+        """Behind everybody's back: status, locked, gone."""
+        return self._call("POST", f"/hetzner/servers/{server_id}/state", state)
+
     # Stripe's pages: nobody is told; the events that came of it are in the answer, to be sent by the test.
 
     def pay(self, session_id, email=None, settled=True):

@@ -287,6 +287,10 @@ static void agent_words(struct event_words *words)
     add_text(words, "name", &command->name);
     add_text(words, "region", &command->region);
     add_text(words, "backend", &command->backend);
+    add_text(words, "found", &command->found);
+    add_text(words, "server", &command->server_id);
+    add_text(words, "device", &command->tailscale_device_id);
+    add_text(words, "app", &command->app_name);
 }
 
 static void callback_words(struct event_words *words)
@@ -357,6 +361,7 @@ static void (*const EVENT_WORDS[INPUT_TYPE_COUNT])(struct event_words *words) = 
     [INPUT_AGENT_START] = agent_words,
     [INPUT_AGENT_STOP] = agent_words,
     [INPUT_AGENT_DESTROY] = agent_words,
+    [INPUT_AGENT_REPAIR] = agent_words,
     [INPUT_JOB_RETRY] = job_words,
     [INPUT_JOB_CANCEL] = job_words,
     [INPUT_CALLBACK_CLAIMED] = callback_words,

@@ -72,6 +72,7 @@ struct sl_uuid resolve_agent_id(const struct input *input)
     case INPUT_AGENT_START:
     case INPUT_AGENT_STOP:
     case INPUT_AGENT_DESTROY:
+    case INPUT_AGENT_REPAIR:
         return input->as.agent.agent_id;
     case INPUT_STRIPE_CHECKOUT_COMPLETED:
     case INPUT_STRIPE_CHECKOUT_ASYNC_SUCCEEDED:

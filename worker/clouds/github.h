@@ -45,4 +45,39 @@ SL_MUST_CHECK bool github_read_found(const struct sl_http_response *response, st
                                      struct github_run *ret_run, bool *ret_more);
 SL_MUST_CHECK bool github_read_run(const struct sl_http_response *response, struct github_run *ret_run);
 
+/* The repository's webhook and its deliveries (kept for three days; GitHub repeats none by itself). */
+struct github_hook {
+    char id[GITHUB_ID_BYTES];
+    char url[512];
+    bool active;
+};
+
+struct github_delivery {
+    char id[GITHUB_ID_BYTES];
+    char guid[64]; /* X-GitHub-Delivery: the same in a redelivery */
+    char event[64];
+    char status[64];
+    int status_code;
+    bool redelivery;
+    int64_t delivered_at_ms;
+};
+#define GITHUB_CURSOR_BYTES 256
+
+SL_MUST_CHECK bool github_list_hooks(const struct cloud_account *account, struct cloud_request *request,
+                                     struct sl_err *err);
+/* A page of deliveries, newest first; `status` is "failure", "success" or NULL for all; `cursor` empty: the newest. */
+SL_MUST_CHECK bool github_list_deliveries(const struct cloud_account *account, struct sl_str hook_id,
+                                          const char *status, const char *cursor, struct cloud_request *request,
+                                          struct sl_err *err);
+/* POST …/attempts: asks for one delivery more, under the same GUID. */
+SL_MUST_CHECK bool github_redeliver(const struct cloud_account *account, struct sl_str hook_id,
+                                    struct sl_str delivery_id, struct cloud_request *request, struct sl_err *err);
+
+SL_MUST_CHECK bool github_read_hooks(const struct sl_http_response *response,
+                                     void (*visit)(void *arg, const struct github_hook *hook), void *arg);
+/* The cursor is empty behind the last page; visited or not, a page whose next one can't be told is no page. */
+SL_MUST_CHECK bool github_read_deliveries(const struct sl_http_response *response,
+                                          void (*visit)(void *arg, const struct github_delivery *delivery), void *arg,
+                                          char ret_cursor[GITHUB_CURSOR_BYTES]);
+
 #endif

@@ -1,8 +1,10 @@
 /* hetzner.c - requests and replies of the Hetzner Cloud API. */
 #include "worker/clouds/hetzner.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/json.h"
 
 #define REPLY_BYTES_MAX ((size_t)1024 * 1024)
@@ -79,6 +81,19 @@ bool hetzner_find_server(const struct cloud_account *account, struct sl_str name
         return false;
     cloud_request_encoded(request, name);
     return cloud_request_finish(request, err);
+}
+
+bool hetzner_list_servers(const struct cloud_account *account, int page, struct cloud_request *request,
+                          struct sl_err *err)
+{
+    return cloud_request_start(request, account, "GET", err, "/servers?sort=id:asc&per_page=%d&page=%d",
+                               HETZNER_SERVERS_PER_PAGE, page) &&
+           cloud_request_finish(request, err);
+}
+
+bool hetzner_get_pricing(const struct cloud_account *account, struct cloud_request *request, struct sl_err *err)
+{
+    return cloud_request_start(request, account, "GET", err, "/pricing") && cloud_request_finish(request, err);
 }
 
 bool hetzner_create_server(const struct cloud_account *account, const struct hetzner_new_server *server,
@@ -183,6 +198,59 @@ bool hetzner_read_found(const struct sl_http_response *response, bool *ret_found
     if (!read_one(json_array_get(servers, 0), ret_server))
         return false;
     *ret_found = true;
+    return true;
+}
+
+/* Prices are decimal texts, one for each location that has the type. */
+static double net_per_day(const json_t *server)
+{
+    const json_t *prices = sl_json_at(server, "server_type.prices");
+    struct sl_str location = sl_json_str(server, "location.name");
+    for (size_t i = 0; i < json_array_size(prices); i++) {
+        const json_t *price = json_array_get(prices, i);
+        char text[32];
+        char *end = NULL;
+        cloud_copy(text, sizeof(text), sl_json_str(price, "price_hourly.net"));
+        double hourly = strtod(text, &end);
+        if (sl_str_equal(sl_json_str(price, "location"), location) && end != text && *end == '\0' && hourly >= 0)
+            return hourly * 24;
+    }
+    return -1;
+}
+
+bool hetzner_read_page(const struct sl_http_response *response,
+                       void (*visit)(void *arg, const struct hetzner_listed *listed), void *arg, int *ret_next_page)
+{
+    SL_JSON_AUTO *json = NULL;
+    if (!sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL))
+        return false;
+    const json_t *servers = sl_json_at(json, "servers");
+    if (!json_is_array(servers))
+        return false;
+    for (size_t i = 0; i < json_array_size(servers); i++) {
+        const json_t *item = json_array_get(servers, i);
+        struct hetzner_listed listed = {.net_per_day = net_per_day(item)};
+        if (!read_one(item, &listed.server))
+            return false;
+        if (!sl_clock_parse(sl_json_str(item, "created"), &listed.created_at_ms))
+            listed.created_at_ms = 0;
+        visit(arg, &listed);
+    }
+    int64_t next = 0;
+    *ret_next_page =
+        sl_json_int(json, "meta.pagination.next_page", &next) && next > 0 && next < INT32_MAX ? (int)next : 0;
+    return true;
+}
+
+bool hetzner_read_currency(const struct sl_http_response *response, char ret_currency[8])
+{
+    SL_JSON_AUTO *json = NULL;
+    if (!sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL))
+        return false;
+    struct sl_str currency = sl_json_str(json, "pricing.currency");
+    if (!cloud_id_is_safe(currency, 7, false))
+        return false;
+    cloud_copy(ret_currency, 8, currency);
     return true;
 }
 

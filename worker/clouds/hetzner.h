@@ -44,6 +44,14 @@ struct hetzner_new_server {
 };
 #define HETZNER_USER_DATA_BYTES_MAX ((size_t)32 * 1024)
 
+/* A server as a list has it. */
+struct hetzner_listed {
+    struct hetzner_server server;
+    int64_t created_at_ms; /* 0: not said */
+    double net_per_day;    /* by the hour's price of its type at its location, without tax; negative: not said */
+};
+#define HETZNER_SERVERS_PER_PAGE 50 /* the API's most */
+
 enum hetzner_power { HETZNER_POWERON = 1, HETZNER_POWEROFF, HETZNER_SHUTDOWN };
 
 enum hetzner_action_status { HETZNER_ACTION_RUNNING = 1, HETZNER_ACTION_SUCCESS, HETZNER_ACTION_ERROR };
@@ -59,6 +67,12 @@ SL_MUST_CHECK bool hetzner_get_server(const struct cloud_account *account, struc
 /* By exact name. */
 SL_MUST_CHECK bool hetzner_find_server(const struct cloud_account *account, struct sl_str name,
                                        struct cloud_request *request, struct sl_err *err);
+/* All there are, whatever their labels, in the order made; `page` counts from 1. */
+SL_MUST_CHECK bool hetzner_list_servers(const struct cloud_account *account, int page, struct cloud_request *request,
+                                        struct sl_err *err);
+/* GET /pricing: what prices are in. */
+SL_MUST_CHECK bool hetzner_get_pricing(const struct cloud_account *account, struct cloud_request *request,
+                                       struct sl_err *err);
 /* POST /servers: it starts at once. The reply holds the server, and the action that makes it. */
 SL_MUST_CHECK bool hetzner_create_server(const struct cloud_account *account, const struct hetzner_new_server *server,
                                          struct cloud_request *request, struct sl_err *err);
@@ -73,6 +87,11 @@ SL_MUST_CHECK bool hetzner_read_server(const struct sl_http_response *response, 
 /* A list by name holds at most one: *ret_found says whether. */
 SL_MUST_CHECK bool hetzner_read_found(const struct sl_http_response *response, bool *ret_found,
                                       struct hetzner_server *ret_server);
+/* Calls `visit` for each server of a page; *ret_next_page is 0 behind the last one. */
+SL_MUST_CHECK bool hetzner_read_page(const struct sl_http_response *response,
+                                     void (*visit)(void *arg, const struct hetzner_listed *listed), void *arg,
+                                     int *ret_next_page);
+SL_MUST_CHECK bool hetzner_read_currency(const struct sl_http_response *response, char ret_currency[8]);
 SL_MUST_CHECK bool hetzner_read_action(const struct sl_http_response *response, struct hetzner_action *ret_action);
 
 #endif

@@ -192,3 +192,24 @@ bool provisioner_read_found(const struct sl_http_response *response, struct sl_s
     *ret_found = false;
     return true;
 }
+
+bool provisioner_read_apps(const struct sl_http_response *response,
+                           void (*visit)(void *arg, const struct provisioner_listed *listed), void *arg)
+{
+    SL_JSON_AUTO *json = NULL;
+    if (!sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL))
+        return false;
+    const json_t *apps = sl_json_at(json, "apps");
+    if (!json_is_array(apps))
+        return false;
+    for (size_t i = 0; i < json_array_size(apps); i++) {
+        const json_t *app = json_array_get(apps, i);
+        struct provisioner_listed listed;
+        if (!read_whole(app, "appName", listed.name, sizeof(listed.name)) || listed.name[0] == '\0' ||
+            !read_whole(app, "subscriptionId", listed.subscription_id, sizeof(listed.subscription_id)) ||
+            !read_whole(app, "accountId", listed.account_id, sizeof(listed.account_id)))
+            return false;
+        visit(arg, &listed);
+    }
+    return true;
+}

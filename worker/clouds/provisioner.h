@@ -30,6 +30,13 @@ struct provisioner_app {
     char backend_url[PROVISIONER_URL_BYTES];
 };
 
+/* An app as the list has it. */
+struct provisioner_listed {
+    char name[PROVISIONER_NAME_BYTES];
+    char subscription_id[128];
+    char account_id[256];
+};
+
 /* POST /provision. False also for limits that are no numbers. */
 SL_MUST_CHECK bool provisioner_provision(const struct cloud_account *account, const struct provisioner_order *order,
                                          struct cloud_request *request, struct sl_err *err);
@@ -49,5 +56,9 @@ SL_MUST_CHECK bool provisioner_read_app(const struct sl_http_response *response,
 /* The app of a subscription in a list; *ret_found says whether there is one. */
 SL_MUST_CHECK bool provisioner_read_found(const struct sl_http_response *response, struct sl_str subscription_id,
                                           bool *ret_found, char ret_name[PROVISIONER_NAME_BYTES]);
+
+/* Calls `visit` for each app of a list. */
+SL_MUST_CHECK bool provisioner_read_apps(const struct sl_http_response *response,
+                                         void (*visit)(void *arg, const struct provisioner_listed *listed), void *arg);
 
 #endif

@@ -1,11 +1,13 @@
 /* stripe.c - requests and replies of Stripe's API. */
 #include "worker/clouds/stripe.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/json.h"
 
 #define REPLY_BYTES_MAX               ((size_t)1024 * 1024)
+#define STRIPE_EVENTS_PER_PAGE        100 /* the most */
 #define CLIENT_REFERENCE_ID_BYTES_MAX 200 /* docs.stripe.com/api/checkout/sessions/object */
 #define METADATA_VALUE_BYTES_MAX      500 /* docs.stripe.com/api/metadata */
 
@@ -179,5 +181,42 @@ bool stripe_read_subscription(const struct sl_http_response *response, struct st
     if (subscription.period_end_s == 0)
         subscription.period_end_s = seconds(json, "current_period_end");
     *ret_subscription = subscription;
+    return true;
+}
+
+bool stripe_list_events(const struct cloud_account *account, int64_t since_s, int64_t until_s, bool undelivered,
+                        struct sl_str after, struct cloud_request *request, struct sl_err *err)
+{
+    if (!cloud_request_start(request, account, "GET", err, "/v1/events?limit=%d&created[gte]=%" PRId64,
+                             STRIPE_EVENTS_PER_PAGE, since_s))
+        return false;
+    if (until_s > 0)
+        sl_buf_printf(&request->url, "&created[lte]=%" PRId64, until_s);
+    if (undelivered)
+        cloud_request_plain(request, "&delivery_success=false");
+    if (!sl_str_empty(after)) {
+        cloud_request_plain(request, "&starting_after=");
+        cloud_request_encoded(request, after);
+    }
+    cloud_request_header(request, "Stripe-Version", sl_str_of(account->api_version));
+    return cloud_request_finish(request, err);
+}
+
+bool stripe_read_events(const struct sl_http_response *response, void (*visit)(void *arg, const json_t *event),
+                        void *arg, bool *ret_more)
+{
+    SL_JSON_AUTO *json = NULL;
+    if (!sl_json_parse(response->body, SL_HTTP_RESPONSE_BYTES_MAX, &json, NULL))
+        return false;
+    const json_t *events = sl_json_at(json, "data");
+    if (!json_is_array(events))
+        return false;
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *event = json_array_get(events, i);
+        if (!json_is_object(event) || sl_str_empty(sl_json_str(event, "id")))
+            return false;
+        visit(arg, event);
+    }
+    *ret_more = sl_json_bool(json, "has_more", false);
     return true;
 }

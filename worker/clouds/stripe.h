@@ -9,6 +9,8 @@
 #ifndef CLOUDS_STRIPE_H
 #define CLOUDS_STRIPE_H
 
+#include <jansson.h>
+
 #include "worker/clouds/cloud.h"
 
 extern const struct cloud STRIPE;
@@ -50,5 +52,14 @@ SL_MUST_CHECK bool stripe_read_customer(const struct sl_http_response *response,
 SL_MUST_CHECK bool stripe_read_session(const struct sl_http_response *response, struct stripe_session *ret_session);
 SL_MUST_CHECK bool stripe_read_subscription(const struct sl_http_response *response,
                                             struct stripe_subscription *ret_subscription);
+
+/* GET /v1/events: a page of those created from `since_s` to `until_s` (0: no end), newest first, behind `after` (empty:
+ * from the newest). `undelivered`: only those that an endpoint has not acknowledged. */
+SL_MUST_CHECK bool stripe_list_events(const struct cloud_account *account, int64_t since_s, int64_t until_s,
+                                      bool undelivered, struct sl_str after, struct cloud_request *request,
+                                      struct sl_err *err);
+/* Calls `visit` for each event, as it stands in the list. */
+SL_MUST_CHECK bool stripe_read_events(const struct sl_http_response *response,
+                                      void (*visit)(void *arg, const json_t *event), void *arg, bool *ret_more);
 
 #endif

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/json.h"
 
 #define REPLY_BYTES_MAX     ((size_t)4 * 1024 * 1024)
@@ -47,6 +48,15 @@ bool tailscale_find_devices(const struct cloud_account *account, struct sl_str h
     cloud_request_encoded(request, sl_str_of(account->tailnet));
     cloud_request_plain(request, "/devices?hostname=");
     cloud_request_encoded(request, hostname);
+    return cloud_request_finish(request, err);
+}
+
+bool tailscale_list_devices(const struct cloud_account *account, struct cloud_request *request, struct sl_err *err)
+{
+    if (!cloud_request_start(request, account, "GET", err, "/api/v2/tailnet/"))
+        return false;
+    cloud_request_encoded(request, sl_str_of(account->tailnet));
+    cloud_request_plain(request, "/devices");
     return cloud_request_finish(request, err);
 }
 
@@ -146,6 +156,8 @@ static bool read_one(const json_t *json, struct tailscale_device *ret_device)
     cloud_copy(device.id, sizeof(device.id), id);
     cloud_copy(device.hostname, sizeof(device.hostname), sl_json_str(json, "hostname"));
     cloud_copy(device.address, sizeof(device.address), sl_json_str(json, "addresses.0"));
+    if (!sl_clock_parse(sl_json_str(json, "created"), &device.created_at_ms))
+        device.created_at_ms = 0; /* external devices have none */
     *ret_device = device;
     return true;
 }
@@ -170,6 +182,24 @@ bool tailscale_read_found(const struct sl_http_response *response, struct sl_str
         }
     }
     *ret_found = false;
+    return true;
+}
+
+bool tailscale_read_devices(const struct sl_http_response *response,
+                            void (*visit)(void *arg, const struct tailscale_device *device), void *arg)
+{
+    SL_JSON_AUTO *json = NULL;
+    if (!sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL))
+        return false;
+    const json_t *devices = sl_json_at(json, "devices");
+    if (!json_is_array(devices))
+        return false;
+    for (size_t i = 0; i < json_array_size(devices); i++) {
+        struct tailscale_device device;
+        if (!read_one(json_array_get(devices, i), &device))
+            return false;
+        visit(arg, &device);
+    }
     return true;
 }
 

@@ -16,8 +16,9 @@ extern const struct cloud TAILSCALE;
 struct tailscale_device {
     char id[TAILSCALE_ID_BYTES]; /* nodeId; the old numeric id where there is no other */
     char hostname[256];
-    char address[48]; /* the first */
-    bool external;    /* shared in from another tailnet: not ours to delete */
+    char address[48];      /* the first */
+    int64_t created_at_ms; /* 0: not said */
+    bool external;         /* shared in from another tailnet: not ours to delete */
 };
 
 /* An auth key: whoever has it may join one machine to the tailnet, until it expires. */
@@ -33,6 +34,9 @@ struct tailscale_token {
 
 SL_MUST_CHECK bool tailscale_find_devices(const struct cloud_account *account, struct sl_str hostname,
                                           struct cloud_request *request, struct sl_err *err);
+/* All of the tailnet in one answer: the API has no pages. */
+SL_MUST_CHECK bool tailscale_list_devices(const struct cloud_account *account, struct cloud_request *request,
+                                          struct sl_err *err);
 SL_MUST_CHECK bool tailscale_get_device(const struct cloud_account *account, struct sl_str device_id,
                                         struct cloud_request *request, struct sl_err *err);
 SL_MUST_CHECK bool tailscale_delete_device(const struct cloud_account *account, struct sl_str device_id,
@@ -50,6 +54,9 @@ SL_MUST_CHECK bool tailscale_get_token(const struct cloud_account *account, stru
 /* The first device of that very hostname which isn't external; *ret_found says whether there is one. */
 SL_MUST_CHECK bool tailscale_read_found(const struct sl_http_response *response, struct sl_str hostname,
                                         bool *ret_found, struct tailscale_device *ret_device);
+/* Calls `visit` for each. */
+SL_MUST_CHECK bool tailscale_read_devices(const struct sl_http_response *response,
+                                          void (*visit)(void *arg, const struct tailscale_device *device), void *arg);
 SL_MUST_CHECK bool tailscale_read_device(const struct sl_http_response *response, struct tailscale_device *ret_device);
 SL_MUST_CHECK bool tailscale_read_key(const struct sl_http_response *response, struct tailscale_key *ret_key);
 SL_MUST_CHECK bool tailscale_read_token(const struct sl_http_response *response, struct tailscale_token *ret_token);

@@ -106,6 +106,17 @@ THEN(agent_destroyed);
 WHEN(agent_destroying);
 THEN(agent_destroying);
 THEN(agent_destroy);
+WHEN(repair_busy);
+THEN(repair_busy);
+WHEN(repair_orphan);
+THEN(repair_orphan);
+WHEN(repair_lost);
+THEN(repair_lost);
+WHEN(repair_off);
+THEN(repair_off);
+WHEN(repair_on);
+THEN(repair_on);
+THEN(repair_overtaken);
 
 /* callback.c: the workflow's callbacks and GitHub's workflow_run */
 WHEN(callback_job_unknown);

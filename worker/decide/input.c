@@ -37,6 +37,7 @@ static const struct type_name TYPE_NAMES[] = {
     {"command.agent.start", INPUT_AGENT_START, FAMILY_COMMAND, 0},
     {"command.agent.stop", INPUT_AGENT_STOP, FAMILY_COMMAND, 0},
     {"command.agent.destroy", INPUT_AGENT_DESTROY, FAMILY_COMMAND, 0},
+    {"command.agent.repair", INPUT_AGENT_REPAIR, FAMILY_COMMAND, 0},
     {"command.job.retry", INPUT_JOB_RETRY, FAMILY_COMMAND, 0},
     {"command.job.cancel", INPUT_JOB_CANCEL, FAMILY_COMMAND, 0},
     {"command.checkout.start", INPUT_CHECKOUT_START, FAMILY_COMMAND, 0},

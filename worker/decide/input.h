@@ -29,6 +29,7 @@ enum input_type {
     INPUT_AGENT_START,
     INPUT_AGENT_STOP,
     INPUT_AGENT_DESTROY,
+    INPUT_AGENT_REPAIR, /* of ops alone: what a look at the clouds found */
     INPUT_JOB_RETRY,
     INPUT_JOB_CANCEL,
     INPUT_CHECKOUT_START,
@@ -116,6 +117,8 @@ struct input_payment {
 struct input_agent {
     struct sl_uuid agent_id; /* nil in agent.create: derived from the event */
     struct sl_str name, region, backend;
+    /* agent.repair: "orphan", "gone", "off" or "on", and the resource in which it was seen */
+    struct sl_str found, server_id, tailscale_device_id, app_name;
 };
 
 /* checkout.start, workspace.plan_change */

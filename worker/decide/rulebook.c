@@ -195,6 +195,18 @@ static const struct rule ROWS[] = {
     ROW("agent.destroy.destroys", AGENT_DESTROY, always, agent_destroy,
         "else", "open jobs end, destroy queued, or destroyed at once"),
     /* commands about jobs */
+    ROW("agent.repair.not_found", AGENT_REPAIR, agent_unknown, agent_unknown, "no such agent", "AGENT_NOT_FOUND"),
+    ROW("agent.repair.foreign", AGENT_REPAIR, agent_foreign, agent_foreign, "another user's", "FORBIDDEN"),
+    ROW("agent.repair.busy", AGENT_REPAIR, repair_busy, repair_busy, "a job of the agent is open", "ignored"),
+    ROW("agent.repair.removes_orphan", AGENT_REPAIR, repair_orphan, repair_orphan,
+        "an orphan: draft, destroyed, or failed and without it", "a rollback (a deprovision) is queued"),
+    ROW("agent.repair.fails_lost", AGENT_REPAIR, repair_lost, repair_lost,
+        "its server (app) is gone: active or paused, and with that one", "agent failed; a rollback removes the rest"),
+    ROW("agent.repair.starts", AGENT_REPAIR, repair_off, repair_off,
+        "its server is off: active, and with that one", "agent starting; a start is queued"),
+    ROW("agent.repair.stops", AGENT_REPAIR, repair_on, repair_on,
+        "its server runs: paused, and with that one", "agent stopping; a stop is queued"),
+    ROW("agent.repair.overtaken", AGENT_REPAIR, always, repair_overtaken, "else", "ignored"),
     ROW("job.retry.not_found", JOB_RETRY, job_unknown_anywhere, job_unknown_rejected, "no such job", "JOB_NOT_FOUND"),
     ROW("job.retry.forbidden", JOB_RETRY, job_forbidden, job_forbidden,
         "another user's, not asked by ops", "FORBIDDEN"),
@@ -397,6 +409,7 @@ static struct sl_uuid agent_concerned(const struct facts *facts, const struct in
     case INPUT_AGENT_START:
     case INPUT_AGENT_STOP:
     case INPUT_AGENT_DESTROY:
+    case INPUT_AGENT_REPAIR:
         return input->as.agent.agent_id;
     case INPUT_CALLBACK_CLAIMED:
     case INPUT_CALLBACK_HEARTBEAT:

@@ -62,7 +62,10 @@
     "   THEN (c.args->>'provision_job_id')::uuid END"                                                                  \
     " ORDER BY c.priority, c.seq"
 
-static const char CLAIM[] = CLAIM_WHERE("(j.run_after <= now() OR j.cancel_requested)");
+/* Of what ops have paused nothing is claimed; sluice.cloud_of is the recipe's home. */
+static const char CLAIM[] =
+    CLAIM_WHERE("(j.run_after <= now() OR j.cancel_requested) AND NOT EXISTS (SELECT FROM sluice.paused s"
+                " WHERE s.backend IN (j.backend, sluice.cloud_of(j.kind, j.backend)))");
 /* Jobs that nobody waits for any longer: taken to be ended, whatever their cloud is like and whenever they were to be
  * tried again. */
 static const char CLAIM_OVERDUE[] = CLAIM_WHERE("j.deadline_at <= now()");

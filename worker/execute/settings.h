@@ -8,7 +8,7 @@
 #include "common/arena.h"
 #include "common/config.h"
 #include "common/seal.h"
-#include "worker/clouds/cloud.h"
+#include "worker/clouds/accounts.h"
 #include "worker/execute/backoff.h"
 #include "worker/execute/emails.h"
 #include "worker/execute/hosting.h"
@@ -37,8 +37,7 @@ struct settings {
     struct emails *emails;
     struct sl_seal_ring *data_keys; /* of connections' tokens at rest; may hold no key */
     struct sl_arena *arena;         /* of the strings */
-    struct sl_secret *secrets[16];
-    size_t secret_count;
+    struct cloud_accounts reached;  /* what `accounts` borrows from */
 };
 
 /* NULL with `err` (PERMANENT) when a setting makes no sense: no database, a base URL that is none, a template that is

@@ -43,6 +43,10 @@ static bool read_agent(const struct reader *reader, struct sl_err *err)
         .name = reader_str(reader, "data.name"),
         .region = reader_str(reader, "data.region"),
         .backend = reader_str(reader, "data.backend"),
+        .found = reader_str(reader, "data.found"),
+        .server_id = reader_str(reader, "data.server_id"),
+        .tailscale_device_id = reader_str(reader, "data.tailscale_device_id"),
+        .app_name = reader_str(reader, "data.app_name"),
     };
     return true;
 }
@@ -142,6 +146,7 @@ static const struct {
     {INPUT_AGENT_START, read_agent},
     {INPUT_AGENT_STOP, read_agent},
     {INPUT_AGENT_DESTROY, read_agent},
+    {INPUT_AGENT_REPAIR, read_agent},
     {INPUT_JOB_RETRY, read_job},
     {INPUT_JOB_CANCEL, read_job},
     {INPUT_CHECKOUT_START, read_checkout_start},

@@ -174,7 +174,7 @@ static struct input event_of(struct world *world, const struct scenario *s)
     } else if (s->type == INPUT_STRIPE_CHECKOUT_COMPLETED || s->type == INPUT_STRIPE_CHECKOUT_ASYNC_SUCCEEDED) {
         input.as.checkout.agent_id = world_id(s->variant == VARIANT_STRANGE ? 'Z' : 'A');
         input.as.checkout.names_user = true;
-    } else if (s->type >= INPUT_AGENT_CREATE && s->type <= INPUT_AGENT_DESTROY) {
+    } else if (s->type >= INPUT_AGENT_CREATE && s->type <= INPUT_AGENT_REPAIR) {
         input.as.agent.agent_id = world_id(s->variant == VARIANT_STRANGE ? 'Z' : 'A');
     } else if (s->type >= INPUT_CALLBACK_CLAIMED && s->type <= INPUT_CALLBACK_FAILED) {
         input.as.callback =
