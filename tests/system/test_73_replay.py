@@ -18,7 +18,7 @@ from .model.generate import generate
 from .model.histories import Trial
 from .model.world import Policy
 
-SEEDS = range(1000, 1120)
+SEEDS = range(1000, 1060)
 POLICY = Policy(grace_ms=3000, resume_on_payment=True)
 VARIABLES = {"SLUICE_POLICY_GRACE": "3s", "SLUICE_POLICY_RESUME_ON_PAYMENT": "on"}
 
@@ -59,7 +59,7 @@ def test_nothing_is_decided_otherwise(past):
     again = past.books.value("SELECT coalesce(sum(jsonb_array_length(earlier)), 0) FROM sluice.events")
     assert document["different"] == 0, f"{document['groups']}\n{told(document)}"
     assert code == 0 and document["not_comparable"] == 0
-    assert document["read"] == rows + again and document["compared"] == document["decided"] > 1000
+    assert document["read"] == rows + again and document["compared"] == document["decided"] > 500
 
 
 def test_a_smaller_plan_refuses_what_did_not_fit(past):

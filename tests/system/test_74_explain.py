@@ -42,7 +42,7 @@ def test_an_event_from_its_request_to_the_last_report(world):
     assert has(found, "audit", "agent_provision_queued", agent_id)
     assert has(found, "job", str(job["id"]), "provision", "succeeded")
     assert has(found, "call", "github POST", "/dispatches", "done")
-    for report in ("job.dispatched", "callback.claimed", "callback.completed"):
+    for report in ("callback.claimed", "callback.completed"):
         assert has(found, "event", report), f"no {report} in {found}"
     assert has(found, "decision", "callback.completed.provisions")
 
