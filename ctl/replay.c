@@ -241,12 +241,14 @@ static bool compare_answer(struct replay *replay, const struct item *item, const
     return true;
 }
 
-/* What another event's fault, or none of the log, made of it: held behind a dead letter, or dead in its transaction. */
+/* Held behind a dead letter, or dead in its transaction: no rule's doing. Nor is it decided here what died of itself
+ * and was replayed: that is another message. */
 static bool was_not_decided(const struct item *item, const struct log_decision *then)
 {
-    return sl_str_is(then->outcome, "held") ||
-           (sl_str_is(then->outcome, "dead") && !sl_str_empty(then->result) && item->has_input && then->decided_no &&
-            !then->has_effects && strstr(then->result.ptr, ATTEMPT_BURIED) != NULL);
+    if (!sl_str_is(then->outcome, "dead"))
+        return sl_str_is(then->outcome, "held");
+    bool was_buried = !sl_str_empty(then->result) && strstr(then->result.ptr, ATTEMPT_BURIED) != NULL;
+    return item->has_input && (was_buried || !then->is_last);
 }
 
 static bool note_decision(struct replay *replay, const struct item *item, const struct log_decision *then,

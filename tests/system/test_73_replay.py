@@ -8,10 +8,16 @@ import json
 import os
 import pathlib
 import subprocess
+import uuid
 
+import psycopg
 import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from kit import stripe_events
+from kit.log import read_stamped
 from kit.system import ROOT, System
+from kit.wait import until
 
 from .conftest import CONFIG, World
 from .model.generate import generate
@@ -116,10 +122,43 @@ def test_it_never_writes_and_says_so(past):
     assert done.returncode == 0 and " 0 decided otherwise" in done.stdout
 
 
+POISON = """CREATE FUNCTION sluice.poison() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'poisoned' USING ERRCODE = 'data_exception'; END $$;
+CREATE TRIGGER poison BEFORE INSERT ON sluice.agents FOR EACH ROW WHEN (NEW.name = 'poison') EXECUTE FUNCTION sluice.poison()"""
+
+
+def publish_again(world, event_id):
+    """The dead event's message once more, as a replay."""
+    message = next(row for row in read_stamped(world.system.env, "sluice.events.v1") if row[4].get("ce_id") == event_id)
+    _partition, _offset, key, value, headers = message[:5]
+    producer = Producer({"bootstrap.servers": world.system.env["KAFKA_BROKERS"]})
+    producer.produce("sluice.events.v1", value, key, headers=[*headers.items(), ("sluice-replay", "1")])
+    assert producer.flush(30) == 0
+
+
+def test_what_was_dead_and_held_is_taken_as_it_was(past):
+    """An event that its transaction can't take, one held behind it; then both are decided. All of that is in the log."""
+    user_id, _customer = past.user()
+    with psycopg.connect(past.system.env["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(POISON)
+        dead = str(uuid.uuid4())
+        answer = past.ingress.dashboard("agent.create", {"user_id": user_id, "agent_id": dead, "name": "poison"},
+                                        message_id=f"msg_{dead}", wait_s=30)
+        assert answer.status_code == 500, answer.text
+        held = past.ingress.dashboard("agent.destroy", {"user_id": user_id, "agent_id": dead}, message_id=f"msg_held_{dead}",
+                                      wait_s=30)
+        assert held.status_code == 202 and held.json()["result"] == "held", held.text
+        assert replay(past)[1]["different"] == 0
+        connection.execute("DROP TRIGGER poison ON sluice.agents; DROP FUNCTION sluice.poison")
+    publish_again(past, f"msg_{dead}")
+    until(lambda: past.books.event(f"msg_held_{dead}")["outcome"] == "applied", "the held event to be decided", 60)
+    document = replay(past)[1]
+    assert document["different"] == 0, told(document)
+    assert document["decided"] < document["read"]
+
+
 def test_who_has_lost_the_beginning_is_not_compared(past):
     """Deletes the log's beginning, as retention does, and finds the users whose first events are gone."""
-    from confluent_kafka import TopicPartition  # noqa: PLC0415
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
     cut = past.books.row("SELECT partition, count(*), max(\"offset\") / 2 AS middle FROM sluice.events GROUP BY 1"
                          " ORDER BY 2 DESC LIMIT 1")
     admin = AdminClient({"bootstrap.servers": past.system.env["KAFKA_BROKERS"]})

@@ -6,6 +6,7 @@ import threading
 
 from kit import stripe_events
 from kit.system import ROOT
+from kit.wait import until
 
 
 def texts(node):
@@ -79,7 +80,6 @@ def test_what_waits_says_for_what(world):
 
 
 def until_decided(world, event_id):
-    from kit.wait import until  # noqa: PLC0415
     until(lambda: world.books.event(event_id)["outcome"] == "applied", f"{event_id} to be decided", 30)
 
 
