@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from kit import stripe_events
-from kit.log import read_stamped
+from kit.log import read_topic
 from kit.system import ROOT, System
 from kit.wait import until
 
@@ -129,8 +129,8 @@ CREATE TRIGGER poison BEFORE INSERT ON sluice.agents FOR EACH ROW WHEN (NEW.name
 
 def publish_again(world, event_id):
     """The dead event's message once more, as a replay."""
-    message = next(row for row in read_stamped(world.system.env, "sluice.events.v1") if row[4].get("ce_id") == event_id)
-    _partition, _offset, key, value, headers = message[:5]
+    message = next(row for row in read_topic(world.system.env, "sluice.events.v1") if row[4].get("ce_id") == event_id)
+    _partition, _offset, key, value, headers = message
     producer = Producer({"bootstrap.servers": world.system.env["KAFKA_BROKERS"]})
     producer.produce("sluice.events.v1", value, key, headers=[*headers.items(), ("sluice-replay", "1")])
     assert producer.flush(30) == 0
