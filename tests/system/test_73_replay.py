@@ -81,10 +81,10 @@ def test_a_smaller_plan_refuses_what_did_not_fit(past):
     assert replay(past, "--user", user_id)[1]["different"] == 0
     code, document = replay(past, "--user", user_id, SLUICE_PLAN_UNLIMITED_AGENTS="2")
     job = past.books.jobs(last, "provision")[0]
-    touched = {row["id"] for row in past.books.rows(
-        "SELECT id FROM sluice.events WHERE user_id = %s AND result->'job_ids' ? %s", user_id, str(job["id"]))}
+    about_it = {headers["ce_id"] for *_place, value, headers in read_topic(past.system.env, "sluice.events.v1")
+                if str(job["id"]).encode() in value}
     assert code == 1
-    assert {one["id"] for one in document["differences"]} == {subscription["id"], *touched}
+    assert {one["id"] for one in document["differences"]} == {subscription["id"], job["cause_event_id"], *about_it}
     refused = next(one for one in document["differences"] if one["id"] == job["cause_event_id"])
     assert refused["then"]["outcome"] == "applied" and refused["now"]["outcome"] == "rejected"
     assert refused["now"]["error_code"] == "AGENT_LIMIT_REACHED" and refused["now"]["jobs"] == []
