@@ -182,6 +182,7 @@ static json_t *compare(const struct log_decision *then, const struct history_now
     return what;
 }
 
+/* `user_id`: as it is now; then it may have been another's. */
 static bool is_meant(const struct replay *replay, const struct item *item, const struct log_decision *then,
                      struct sl_str user_id)
 {
@@ -190,7 +191,7 @@ static bool is_meant(const struct replay *replay, const struct item *item, const
     if (replay->has_offsets && partition < OFFSETS_MAX && item->message->offset < replay->from_offsets[partition])
         return false;
     return then->decided_at_ms >= replay->from_ms && (!replay->to_ms || then->decided_at_ms < replay->to_ms) &&
-           (!user || sl_str_is(user_id, user));
+           (!user || sl_str_is(user_id, user) || sl_str_is(then->user_id, user));
 }
 
 static bool is_incomplete(const struct replay *replay, struct sl_str user_id)
@@ -240,12 +241,14 @@ static bool compare_answer(struct replay *replay, const struct item *item, const
     return true;
 }
 
-/* What another event's fault, or none of the log, made of it: held behind a dead letter, or dead in its transaction. */
+/* Held behind a dead letter, or dead in its transaction: no rule's doing. Nor is it decided here what died of itself
+ * and was replayed: that is another message. */
 static bool was_not_decided(const struct item *item, const struct log_decision *then)
 {
-    return sl_str_is(then->outcome, "held") ||
-           (sl_str_is(then->outcome, "dead") && !sl_str_empty(then->result) && item->has_input && then->decided_no &&
-            !then->has_effects && strstr(then->result.ptr, ATTEMPT_BURIED) != NULL);
+    if (!sl_str_is(then->outcome, "dead"))
+        return sl_str_is(then->outcome, "held");
+    bool was_buried = !sl_str_empty(then->result) && strstr(then->result.ptr, ATTEMPT_BURIED) != NULL;
+    return item->has_input && (was_buried || !then->is_last);
 }
 
 static bool note_decision(struct replay *replay, const struct item *item, const struct log_decision *then,
@@ -256,7 +259,7 @@ static bool note_decision(struct replay *replay, const struct item *item, const 
     struct replay_counts *counts = &replay->report.counts;
     if (!is_meant(replay, item, then, user_id))
         return true;
-    if (is_incomplete(replay, user_id)) {
+    if (is_incomplete(replay, user_id) || is_incomplete(replay, then->user_id)) {
         counts->not_comparable++;
         return true;
     }

@@ -175,7 +175,7 @@ void replay_report_add(struct replay_report *report, const struct item *item, co
     put(one, "source", item->event.source);
     put(one, "id", item->event.id);
     put(one, "type", item->event.type);
-    put(one, "user_id", now ? now->input->user_id : then->user_id);
+    put(one, "user_id", now && sl_str_empty(then->user_id) ? now->input->user_id : then->user_id);
     (void)json_object_set_new(one, "partition", json_integer(item->message->partition));
     (void)json_object_set_new(one, "offset", json_integer(item->message->offset));
     put_time(one, "decided_at", then->decided_at_ms);
