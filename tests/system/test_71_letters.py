@@ -7,6 +7,8 @@ from kit import stripe_events
 from kit.poison import Poison
 from kit.wait import until
 
+from .domain import instance, subscription
+
 
 @pytest.fixture
 def poison(world):
@@ -66,7 +68,7 @@ def test_a_letter_is_listed_shown_tried_replayed_and_its_user_goes_on(world, poi
         assert row["id"] == str(letter["id"]), more
     assert json.loads(ctl(world, "dlq", "list", "--user", user_id, "--until", "1h", "--json")) == []
     shown = ctl(world, "dlq", "show", str(letter["id"]))
-    for word in ("23", "database", "ce_id: " + event["id"], '"object": "event"', "held_behind_it", "3"):
+    for word in ("P0001", "database", "ce_id: " + event["id"], '"object": "event"', "held_behind_it", "3"):
         assert word in shown, shown
     assert json.loads(ctl(world, "dlq", "show", event["id"], "--raw")) == event
     assert json.loads(json.loads(ctl(world, "dlq", "show", event["id"], "--json"))["message"]) == event
@@ -100,43 +102,44 @@ def test_a_letter_given_up_lets_the_others_go_on(world, poison):
     assert row["event_id"] == event["id"]
 
 
-def test_a_dead_job_is_retried_by_its_letter_and_keeps_each_cause(world):
+def refuse(world, user_id):
+    """The provisioner refuses the user's next app."""
+    world.clouds.fault("provisioner", "status", status=400, times=1, match="POST /provision", body_match=user_id)
+
+
+def dead_job(world):
+    """(user, agent, letter) of a new subscription whose instance could not be made."""
     user_id, customer = world.user()
-    world.subscribe(user_id, customer)
-    agent_id = world.create_agent(user_id)
-    world.clouds.plan("fail_before_server", agent_id)
-    world.command(user_id, agent_id, "provision")
-    world.books.agent_in(agent_id, "failed")
+    refuse(world, user_id)
+    subscription_id, _ = subscription(world, user_id, customer)
+    agent = instance(world, subscription_id, "failed")
     world.books.user_settled(user_id)
     letter, = letters(world, user_id)
+    return user_id, str(agent["id"]), letter
+
+
+def test_a_dead_job_is_retried_by_its_letter_and_keeps_each_cause(world):
+    user_id, agent_id, letter = dead_job(world)
     job, = world.books.jobs(agent_id, "provision")
     assert (letter["stage"], letter["status"], letter["job_id"]) == ("execute", "open", job["id"])
     dry = json.loads(ctl(world, "dlq", "replay", str(letter["id"]), "--dry-run", "--json"))
     assert [row["verdict"] for row in dry["letters"]] == ["would apply"]
 
-    world.clouds.plan("fail_before_server", agent_id)
+    refuse(world, user_id)
     ctl(world, "dlq", "replay", "--user", user_id, "--stage", "execute")
     again = until(lambda: [row for row in letters(world, user_id) if row["attempts"] == 2], "the job to fail again", 60)
     assert [row["id"] for row in again] == [letter["id"]] and again[0]["status"] == "open"
     assert [death["cause"] for death in again[0]["previous"]] == [letter["cause"]]
     world.books.agent_in(agent_id, "failed")
     world.books.user_settled(user_id)
-    ctl(world, "dlq", "replay", str(letter["id"]))
+    ctl(world, "dlq", "replay", str(letter["id"]), "--canary", "1")
     world.books.agent_in(agent_id, "active", timeout_s=60)
     assert [row["status"] for row in letters(world, user_id)] == ["replayed"]
-    assert len(world.servers_of(agent_id)) == 1
 
 
 def test_a_retry_by_hand_closes_the_letter_too(world):
-    user_id, customer = world.user()
-    world.subscribe(user_id, customer)
-    agent_id = world.create_agent(user_id)
-    world.clouds.plan("fail_before_server", agent_id)
-    world.command(user_id, agent_id, "provision")
-    world.books.agent_in(agent_id, "failed")
-    world.books.user_settled(user_id)
-    job, = world.books.jobs(agent_id, "provision")
-    ctl(world, "jobs", "retry", str(job["id"]), "--yes")
+    user_id, agent_id, letter = dead_job(world)
+    ctl(world, "jobs", "retry", str(letter["job_id"]), "--yes")
     assert [row["status"] for row in letters(world, user_id)] == ["replayed"]
     world.books.agent_in(agent_id, "active", timeout_s=60)
 

@@ -18,3 +18,5 @@ CREATE INDEX dead_letters_place ON sluice.dead_letters (partition, "offset", id)
 -- A decision closes the letters of its event, and a retry those of its job.
 CREATE INDEX dead_letters_event ON sluice.dead_letters (event_id) WHERE status = 'open';
 CREATE INDEX dead_letters_job ON sluice.dead_letters (job_id) WHERE status = 'open' AND job_id IS NOT NULL;
+-- Held events that are out and not decided yet: the next ones of their user wait for them.
+CREATE INDEX held_events_released ON sluice.held_events (user_id) WHERE released_at IS NOT NULL;
