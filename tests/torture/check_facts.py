@@ -131,6 +131,12 @@ class Facts:
     told_at: dict  # identity -> offset of its first outcome: in the order of decisions, for one user
     deliveries: list = dataclasses.field(default_factory=list)  # of the repository's webhook: (delivery id, status)
 
+    def waited(self, identity):
+        """Whether the event was put aside at first: then a later message of it, or a replay, has decided it."""
+        row = self.decided.get(identity)
+        return row is not None and row.generation > 0 or any(
+            result in ("parked", "held", "dead") for result, _code in self.told.get(identity, ()))
+
     def messages_by_place(self):
         return {message.place: message for message in self.messages}
 

@@ -82,7 +82,7 @@ def order(facts):
         if row is None or row.place != message.place:
             continue
         finding.checked += 1
-        if row.generation == 0 and place_of_first != message.place:
+        if place_of_first != message.place and not facts.waited(message.identity):
             finding.violated(f"{name_of(message.identity)} is decided at {message.place},"
                              f" it stood at {place_of_first} before")
         if row.is_rewritten:

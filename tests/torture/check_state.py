@@ -61,9 +61,9 @@ def moments(facts):
 
 
 def counts(message, facts):
-    """Whether it may have had an effect: it decided its event, or that was decided again behind it."""
+    """Whether it may have had an effect: it decided its event, or that waited then and was decided later."""
     row = facts.decided.get(message.identity)
-    return row is None or row.place == message.place or row.generation > message.generation
+    return row is None or row.place == message.place or facts.waited(message.identity)
 
 
 def orders(messages, facts, moment_of):

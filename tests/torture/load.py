@@ -29,6 +29,8 @@ SENT_AGAIN, SENT_LATE = 0.10, 0.10  # shares
 LATE_S = 3.0
 COUNTED = ("events", "accepted", "refused", "given up", "duplicates", "sent", "2xx", "non-2xx", "unanswered", "retried")
 STOP_S = 120
+# Stripe knows the population's customers; whom Hetzner tells of its limit is told to come again in a second, not in months
+CLOUDS = {"stripe": {"adopt_unknown": True}, "hetzner": {"rate_refill_per_s": 3600}}
 
 
 class Load:
@@ -82,7 +84,7 @@ class Load:
         door, self._over = Door(lambda: self._known_urls), asyncio.Event()
         self._senders = Senders(door, Signer(self._env), self._record, self._rng)
         self._clouds = Clouds(self._env)
-        self._clouds.configure(stripe={"adopt_unknown": True})  # it knows the population's customers
+        self._clouds.configure(**CLOUDS)
         helpers = [asyncio.ensure_future(self._look(self._read_urls, URLS_EVERY_S)),
                    asyncio.ensure_future(self._look(self._read_books, KNOWLEDGE_EVERY_S))]
         try:

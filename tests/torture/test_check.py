@@ -169,7 +169,8 @@ def out_of_order(facts):
 
 
 def decided_by_the_second(facts):
-    of(facts, "evt_0").offset = len(STORY) - 1
+    row = of(facts, "evt_0")
+    row.offset, row.commit_us = len(STORY) - 1, row.commit_us + 100_000
 
 
 def stale_applied(facts):
@@ -324,6 +325,12 @@ def test_every_look_has_a_way_to_fail():
     assert {look for look, _tamper in TAMPERED} == set(LOOKS)
 
 
+def test_what_was_parked_may_be_decided_when_it_merely_comes_again(facts):
+    decided_by_the_second(facts)
+    facts.told["/webhooks/stripe", "evt_0"].insert(0, ("parked", None))
+    assert check_log.order(facts).held and state(facts).held
+
+
 # Orders that the log leaves open.
 
 
@@ -418,6 +425,7 @@ def mail_decided_twice(ledger):
 
 
 def left_key(ledger):
+    ledger.tables["jobs"][0]["backend"] = "hetzner"
     ledger.made["tailscale"]["keys"].append({"id": "k", "live": True})
 
 
