@@ -6,6 +6,7 @@ from .wait import until
 
 READ_TIMEOUT_S = 20
 CONSUMED_AT_ONCE = 5000
+POLL_S = 0.1
 
 
 def partitions_of(consumer, topic):
@@ -37,9 +38,11 @@ def each_stamped(env, topic):
                 wanted[partition] = high
                 positions.append(confluent_kafka.TopicPartition(topic, partition, low))
         consumer.assign(positions)
+        silent_polls = 0
         while wanted:
-            messages = consumer.consume(CONSUMED_AT_ONCE, READ_TIMEOUT_S)
-            assert messages, f"reading {topic}: nothing came for {READ_TIMEOUT_S} s"
+            messages = consumer.consume(CONSUMED_AT_ONCE, POLL_S)  # waits for so many, or so long
+            silent_polls = 0 if messages else silent_polls + 1
+            assert silent_polls * POLL_S < READ_TIMEOUT_S, f"reading {topic}: nothing came for {READ_TIMEOUT_S} s"
             for message in messages:
                 assert not message.error(), f"reading {topic}: {message.error()}"
                 partition = message.partition()

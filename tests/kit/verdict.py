@@ -29,13 +29,14 @@ class Facts:
         self.ledger = clouds.ledger()
         self.calls = clouds.calls("stripe") + clouds.calls("resend")
         self.all = users is None
+        self._busy = {str(job["agent_id"]) for job in self.jobs.values() if job["status"] in OPEN}
 
     def ours(self, agent_id):
         return self.all or agent_id in self.agents
 
     def busy(self, agent_id):
         """Whether a job of the agent is open: then what it makes may be there or not."""
-        return any(str(job["agent_id"]) == agent_id and job["status"] in OPEN for job in self.jobs.values())
+        return agent_id in self._busy
 
 
 def machines(facts):
@@ -80,8 +81,9 @@ def devices(facts):
 
 def apps(facts):
     """One app for a subscription (or an agent made by command), and an agent that says so."""
-    named, lines = collections.defaultdict(list), []
+    named, owned, lines = collections.defaultdict(list), collections.defaultdict(list), []
     for agent_id, agent in facts.agents.items():
+        owned[agent.get("subscription_id") or agent_id].append(agent_id)
         if agent["app_name"] and agent["status"] != "destroyed":
             named[agent["app_name"]].append(agent_id)
     live = {}
@@ -90,9 +92,7 @@ def apps(facts):
         if row["live"] and (facts.all or owner in facts.subscriptions or owner in facts.agents):
             live[row["name"]] = row
     for name, row in live.items():
-        busy = any(facts.busy(agent_id) for agent_id, agent in facts.agents.items()
-                   if row["subscription_id"] in (agent_id, agent.get("subscription_id")))
-        if not named[name] and not busy:
+        if not named[name] and not any(facts.busy(agent_id) for agent_id in owned[row["subscription_id"]]):
             lines.append(f"app {name} of {row['subscription_id']} is an orphan")
         if len(named[name]) > 1:
             lines.append(f"app {name} is {len(named[name])} agents'")

@@ -1,4 +1,4 @@
-"""Invariants 5 and 6 and what belongs to them: the clouds' ledger against the books. No orphan, no second effect, no second claim."""
+"""Invariants 5 and 6: the clouds' ledger against the books. No orphan, no second effect, no second claim."""
 
 import collections
 import json
@@ -32,8 +32,9 @@ def effects(eyes, summary):
     finding = Finding("no call took effect twice", checked=len(eyes.calls))
     for line in verdict.effects(eyes):
         finding.violated(line)
-    for name in summary["duplicates"]:
-        finding.violated(f"{name} is there twice")
+    for kind, found in summary["duplicates"].items():
+        for name in found:
+            finding.violated(f"{kind}: {name} is there twice")
     if summary["simulator_errors"]:
         finding.violated(f"the simulated clouds failed {summary['simulator_errors']} times: nothing they say counts")
     return finding
@@ -46,7 +47,8 @@ def mails_by_content(eyes):
         job = eyes.jobs.get(row["idempotency_key"])
         finding.checked += 1
         if job is not None and [job["args"].get("to")] != list(row["to"]):
-            finding.violated(f"the e-mail of job {row['idempotency_key']} went to {row['to']}, not to {job['args'].get('to')}")
+            finding.violated(f"the e-mail of job {row['idempotency_key']} went to {row['to']},"
+                             f" not to {job['args'].get('to')}")
     decided = collections.Counter(
         (job["cause_source"], job["cause_event_id"], job["args"].get("template"), job["args"].get("to"))
         for job in eyes.jobs.values() if job["kind"] == "email")

@@ -1,4 +1,4 @@
-"""What the check looks at, read once: the load's book, the log, Postgres' tables, the clouds' ledger. Plain data, no judgement.
+"""What the check looks at, read once: the load's book, the log, Postgres' tables, the outcomes. Data, no judgement.
 
 200,000 events make some 500,000 messages: bodies stay bytes until their group is looked at, rows stay tuples.
 """
@@ -107,13 +107,13 @@ SMALL = {  # tables that are looked at row by row, as dicts
     "open_jobs": "SELECT j.id::text, j.kind, j.status, j.step, j.attempt, j.error, j.user_id, EXISTS (SELECT FROM"
                  " sluice.timers t WHERE t.subject = j.id::text AND t.decided_at IS NULL AND t.cancelled_at IS NULL AND"
                  " t.due_at > now()) has_timer FROM sluice.jobs j WHERE status IN ('queued', 'running', 'waiting')",
-    "late_timers": "SELECT id::text, kind, subject, fired_at IS NOT NULL is_fired FROM sluice.timers WHERE decided_at IS NULL"
-                   " AND cancelled_at IS NULL AND (fired_at IS NOT NULL OR due_at < now())",
+    "late_timers": "SELECT id::text, kind, subject, fired_at IS NOT NULL is_fired FROM sluice.timers"
+                   " WHERE decided_at IS NULL AND cancelled_at IS NULL AND (fired_at IS NOT NULL OR due_at < now())",
     "parked": "SELECT p.source, p.event_id, c.user_id FROM sluice.parked_events p JOIN sluice.customers c"
               " ON c.id = p.customer_id",
     "held": "SELECT source, event_id, user_id FROM sluice.held_events",
-    "letters": "SELECT l.id::text, l.event_id, l.source, l.user_id, l.stage, l.cause, l.error, l.status, l.topic, l.partition,"
-               " l.\"offset\", j.status job_status FROM sluice.dead_letters l LEFT JOIN sluice.jobs j ON j.id = l.job_id",
+    "letters": "SELECT l.id::text, l.event_id, l.source, l.user_id, l.stage, l.cause, l.error, l.status,"
+               " j.status job_status FROM sluice.dead_letters l LEFT JOIN sluice.jobs j ON j.id = l.job_id",
     "audits": "SELECT event_id, count(DISTINCT xmin::text) transactions, min(xmin::text) transaction"
               " FROM sluice.audit_log WHERE event_id IS NOT NULL AND actor NOT LIKE 'ops:%%' GROUP BY 1",
 }
@@ -143,7 +143,7 @@ def read_sent(path):
             row = json.loads(line)
             entry = sent.setdefault((sys.intern(row["source"]), row["id"]),
                                     Sent(sys.intern(row["type"]), row.get("sha256")))
-            if 200 <= row["status"] < 300:
+            if 200 <= row["status"] < 300 or row.get("outcome"):
                 entry.is_promised = True
             if row.get("receipt"):
                 entry.receipts.add(row["receipt"])
@@ -265,4 +265,5 @@ def read_facts(env, out_path):
     with psycopg.connect(env["DATABASE_URL"]) as books:
         books.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         decided, rows, tables = read_decided(books), read_rows(books), read_small(books)
-    return Facts(read_sent(out_path), read_messages(env), ends_of_topic(env, EVENTS), decided, tables, rows, *read_told(env))
+    told, told_at = read_told(env)
+    return Facts(read_sent(out_path), read_messages(env), ends_of_topic(env, EVENTS), decided, tables, rows, told, told_at)

@@ -83,7 +83,8 @@ def order(facts):
             continue
         finding.checked += 1
         if row.generation == 0 and place_of_first != message.place:
-            finding.violated(f"{name_of(message.identity)} is decided at {message.place}, it stood at {place_of_first} before")
+            finding.violated(f"{name_of(message.identity)} is decided at {message.place},"
+                             f" it stood at {place_of_first} before")
         if row.is_rewritten:
             continue
         moment = row.decided_ms if row.commit_us is None else row.commit_us

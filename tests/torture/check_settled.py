@@ -1,11 +1,12 @@
-"""What must be true once all has settled: nothing is stuck, nothing left over, everything told, every dead letter explained."""
+"""What must be true once all has settled: nothing is stuck or left over, everything told, every dead letter explained."""
 
 from .check_facts import OUTCOMES
 from .check_log import name_of
 from .finding import Finding
 
 # stage of a dead letter -> the causes that faults of the clouds explain; of events that were sent well none may die
-EXPLAINED = {"execute": ("attempts_exhausted", "outage", "rate_limit", "capacity", "conflict", "quota", "invalid", "refused")}
+EXPLAINED = {"execute": ("attempts_exhausted", "outage", "rate_limit", "capacity", "conflict", "quota", "invalid",
+                         "refused")}
 FINAL = ("applied", "rejected", "ignored", "dead")
 
 
@@ -86,7 +87,7 @@ def letters(facts):
 
 
 def outcomes(facts):
-    """Each decided event was told, as often as may be, never differently; the last word is what the books say."""
+    """Each decided event was told, as often as may be, and its end never differently: as the books have it."""
     finding = Finding(f"each decision is told in {OUTCOMES}, and told alike")
     for identity, row in facts.decided.items():
         finding.checked += 1
@@ -98,8 +99,8 @@ def outcomes(facts):
             finding.violated(f"{name_of(identity)} was decided ({row.outcome}) and not told")
         elif len(final) > 1:
             finding.violated(f"{name_of(identity)} was told as {sorted(final, key=str)}")
-        elif told[-1] != (row.outcome, row.error_code):
-            finding.violated(f"{name_of(identity)} was told as {told[-1]}, it is {row.outcome} {row.error_code}")
+        elif (row.outcome, row.error_code) not in told:
+            finding.violated(f"{name_of(identity)} was told as {told}, it is {row.outcome} {row.error_code}")
     for identity in facts.told.keys() - facts.decided.keys():
         finding.violated(f"{name_of(identity)} was told and not decided")
     return finding

@@ -1,4 +1,4 @@
-"""Invariants 3 and the state: each group's history is fed to the Python model, and Postgres must hold what the model makes of it.
+"""Invariant 3: each group's history is fed to the Python model, and Postgres must hold what the model makes of it.
 
 The order is that of the log. Where a group's events stand in several partitions (a customer's before anybody knew whose it
 is, GitHub's, those of a workspace's members) the transactions' order joins them; within one transaction the outcomes'

@@ -2,8 +2,9 @@
 
 A group lives chapters: a history of tests/system/model/generate.py, told without ever waiting for what came of the step
 before, between many cheap events (usage, new addresses, types without rules). Ids carry the mark and the number of
-the group, so that the check finds the group of anything. What a history refers to and only Sluice knows (a workspace,
-a pending session, a job) comes from `Knowledge`, which may be old, or empty while the database is away: then the step is about nothing.
+the group, so that the check finds the group of anything. What a history refers to and only Sluice knows (a workspace, a
+pending session, a job) comes from `Knowledge`, which may be old, or empty while the database is away: then the step is
+about nothing.
 """
 
 import dataclasses
@@ -34,7 +35,7 @@ WITHOUT_EVENT = ("settle", "lapse", "parked", "again")  # steps that wait, and r
 DASHBOARDS_ALONE = ("early_access.join", "admin.purge_stale_runs")  # one is limited by address, one wants an admin
 COMMAND_WAITS = 0.05  # share of commands that ask for their outcome
 WAIT_S = 5
-RECENT_JOBS = 20
+RECENT_JOBS = 500
 
 
 def group_of(text):
@@ -123,8 +124,9 @@ class Group:
         if kind in DASHBOARDS_ALONE or self.rng.random() < 0.5:
             data = {"user_id": who, **data} if who else data
             document = {"type": kind, "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "data": data}
-            return Delivery("/webhooks/dashboard", self._message_id(), f"command.{kind}", who, who or data["email"].lower(),
-                            json.dumps(document).encode(), "/webhooks/dashboard", wait_s=wait_s)
+            key, body = who or data["email"].lower(), json.dumps(document).encode()
+            return Delivery("/webhooks/dashboard", self._message_id(), f"command.{kind}", who, key, body,
+                            "/webhooks/dashboard", wait_s=wait_s)
         method, path = COMMANDS[kind]
         inside = {name: data[name] for name in re.findall(r"{(\w+)}", path)}
         body = {name: value for name, value in data.items() if name not in inside}
@@ -189,8 +191,8 @@ class Group:
         return self._stripe(step.user, f"checkout.session.{step.what['kind']}", obj, self._at(step))
 
     def do_customer(self, step):
-        obj = stripe_events.customer(self.customers[step.user], f"{step.what['email']}.{self.users[step.user]}@example.org",
-                                     self.users[step.user])
+        who = self.users[step.user]
+        obj = stripe_events.customer(self.customers[step.user], f"{step.what['email']}.{who}@example.org", who)
         return self._stripe(step.user, f"customer.{step.what['kind']}", obj, self._at(step))
 
     def do_stripe_other(self, step):

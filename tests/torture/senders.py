@@ -1,4 +1,4 @@
-"""Senders as the real ones are: they sign each attempt anew, keep connections open, and try again until they have their 2xx.
+"""Senders as the real ones are: they sign each attempt anew, keep connections open, and try again until a 2xx.
 
 A Delivery is what one of them wants to be known: it does not know of Sluice, nor how often it was sent. Raw HTTP/1.1 over
 asyncio, because the load must leave the machine to what is under it. Everything here runs on one event loop.
@@ -18,7 +18,7 @@ from kit import signing
 
 ANSWER_TIMEOUT_S = 12  # ingress answers after 8 s at the latest
 CONNECT_TIMEOUT_S = 3
-IDLE_MAX = 64  # kept-alive connections to one ingress
+AT_ONCE_MAX = 200  # attempts under way; the others wait for one to end, as behind a sender's own limits
 ANSWER_BYTES_MAX = 1 << 20
 NO_ANSWER = 0
 TOKEN_LIFETIME_S = 6 * 3600
@@ -56,10 +56,14 @@ class Answer:
     outcome: dict | None = None
 
     @property
+    def is_accepted(self):
+        """A 2xx; or what was decided, with its own status."""
+        return self.status in range(200, 300) or self.outcome is not None
+
+    @property
     def is_final(self):
-        """Whether its sender is content: a 2xx, an outcome, or a refusal that more of the same won't change."""
-        return self.status in range(200, 300) or self.outcome is not None or (
-            400 <= self.status < 500 and self.status not in (408, 429))
+        """Whether its sender is content: it was accepted, or refused so that more of the same won't change it."""
+        return self.is_accepted or 400 <= self.status < 500 and self.status not in (408, 429)
 
 
 class Signer:
@@ -109,16 +113,21 @@ class Door:
         self._urls = urls  # callable
         self._turn = itertools.count()
         self._idle = {}
+        self._room = asyncio.Semaphore(AT_ONCE_MAX)
 
     async def send(self, method, path, headers, body):
-        """One attempt; gives an Answer, status 0 when there was none in time."""
+        """One attempt; gives an Answer, status 0 when there was none in time. `headers` makes them when it goes out."""
+        async with self._room:
+            return await self._send(method, path, headers, body)
+
+    async def _send(self, method, path, headers, body):
         urls = self._urls()
         if not urls:
             return Answer(NO_ANSWER)
         parts = urlsplit(urls[next(self._turn) % len(urls)])
         place = parts.hostname, parts.port
         lines = [f"{method} {path} HTTP/1.1", f"Host: {parts.netloc}", "Content-Type: application/json",
-                 f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers), "", ""]
+                 f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers()), "", ""]
         request = "\r\n".join(lines).encode() + body
         try:
             return await asyncio.wait_for(self._exchange(place, request), ANSWER_TIMEOUT_S)
@@ -135,7 +144,7 @@ class Door:
         try:
             writer.write(request)
             answer, keeps = await read_answer(reader)
-            is_whole = keeps and len(idle) < IDLE_MAX
+            is_whole = keeps
         finally:
             if not is_whole:
                 writer.close()
@@ -171,7 +180,8 @@ def outcome_of(body):
     if b'"result"' not in body:
         return None
     document = json.loads(body)
-    return {name: document.get(name) for name in ("result", "errorCode")} if isinstance(document, dict) else None
+    told = document.get("outcome", document)
+    return {name: told.get(name) for name in ("result", "errorCode")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +196,7 @@ class Patience:
 
 
 class Senders:
-    """Sends deliveries until each has its end; tells every attempt's end to `record(delivery, answer)`."""
+    """Sends deliveries until each has its end; tells every attempt's end to `record(delivery, answer, is_retry)`."""
 
     def __init__(self, door, signer, record, rng, patience=Patience()):
         self._door, self._signer, self._record, self._rng, self._patience = door, signer, record, rng, patience
@@ -196,19 +206,18 @@ class Senders:
         """Those that wait for their next attempt make it no more."""
         self._closing.set()
 
-    async def attempt(self, delivery):
-        """One attempt, recorded."""
+    async def _attempt(self, delivery, is_again):
         delivery.attempts += 1
-        headers = self._signer.headers(delivery, time.time())
-        answer = await self._door.send(delivery.method, delivery.path, headers, delivery.body)
-        delivery.is_promised = delivery.is_promised or answer.status in range(200, 300)
-        self._record(delivery, answer)
+        answer = await self._door.send(delivery.method, delivery.path,
+                                       lambda: self._signer.headers(delivery, time.time()), delivery.body)
+        delivery.is_promised = delivery.is_promised or answer.is_accepted
+        self._record(delivery, answer, is_again)
         return answer
 
     async def deliver(self, delivery):
         """Until it has its end; False when the sender gave up."""
         for number in itertools.count():
-            answer = await self.attempt(delivery)
+            answer = await self._attempt(delivery, number > 0)
             if answer.is_final:
                 return True
             try:

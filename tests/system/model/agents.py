@@ -164,8 +164,16 @@ def cancel_or_ask(model, user, job):
 
 def job_of(model, user, event):
     """The user's job a report, a callback or a command is about, or None."""
-    key = model.names.jobs.get(event.body.get("job_id") or event.data.get("job_id"))
+    key = model.names.jobs.get(event.job_id)
     return next((job for job in user.jobs if job.key == key), None)
+
+
+def reported_job(model, user, event):
+    """The open job whose attempt under way the executor reports of; None where a decision has overtaken the report."""
+    job = job_of(model, user, event) if user else None
+    is_overtaken = job is None or not job.is_open or job.run is not None or (
+        event.body.get("generation", 0) < job.detail.get("retried", 0))
+    return None if is_overtaken else job
 
 
 def unset_timers(user, job):
@@ -179,8 +187,8 @@ def next_provision(user, agent):
 
 @rule("job.dispatched")
 def job_dispatched(model, user, event):
-    job = job_of(model, user, event) if user else None
-    if job is None or not job.is_open or job.run is not None or job.cancelling or job.backend != "github-actions":
+    job = reported_job(model, user, event)
+    if job is None or job.cancelling or job.backend != "github-actions":
         return IGNORED
     user.timers["provision_timeout", job.key] = event.timers_from_ms + model.policy.provision_timeout_ms
     return APPLIED
@@ -188,8 +196,8 @@ def job_dispatched(model, user, event):
 
 @rule("job.succeeded")
 def job_succeeded(model, user, event):
-    job = job_of(model, user, event) if user else None
-    if job is None or not job.is_open:
+    job = reported_job(model, user, event)
+    if job is None:
         return IGNORED
     job.status = "succeeded"
     agent = user.agents.get(job.agent)
@@ -233,8 +241,8 @@ SUCCEEDED = {"provision": provisioned, "start": started, "stop": stopped, "destr
 
 @rule("job.failed")
 def job_failed(model, user, event):
-    job = job_of(model, user, event) if user else None
-    if job is None or not job.is_open:
+    job = reported_job(model, user, event)
+    if job is None:
         return IGNORED
     job.status = "failed"
     agent = user.agents.get(job.agent)
@@ -289,8 +297,8 @@ def take_limits(user, agent):
 
 @rule("job.cancelled")
 def job_cancelled(model, user, event):
-    job = job_of(model, user, event) if user else None
-    if job is None or not job.is_open:
+    job = reported_job(model, user, event)
+    if job is None:
         return IGNORED
     job.status = "cancelled"
     if job.kind in ("stripe", "graph"):
@@ -366,7 +374,7 @@ def retry(model, user, event):
     if job.kind in ("provision", "update_limits"):
         take_limits(user, agent)
     job.status, job.run = "open", None
-    job.detail["retried"] = True
+    job.detail["retried"] = job.detail.get("retried", 0) + 1
     user.jobs.remove(job)
     user.jobs.append(job)
     return APPLIED
@@ -447,6 +455,25 @@ def callback_failed(model, user, event):
     agent = user.agents[job.agent]
     agent.server = agent.server or bool(event.body.get("server_id"))
     fail_provision(model, user, event, job, agent)
+    return APPLIED
+
+
+BAD_ENDS = ("failure", "cancelled", "timed_out", "startup_failure", "action_required", "stale")
+
+
+@rule("github.workflow_run")
+def workflow_run(model, user, event):
+    """GitHub says itself that a run ended badly, whose own callbacks may never come."""
+    job, run = job_of(model, user, event) if user else None, event.body.get("workflow_run", {})
+    if job is None or event.body.get("action") != "completed" or run.get("conclusion") not in BAD_ENDS:
+        return IGNORED
+    if not job.is_open or job.cancelling or job.run not in (None, str(run["id"])):
+        return IGNORED
+    # whether an unclaimed job was dispatched, and to which run, is the executor's to know
+    if job.run is None and not model.made_job(event.id, "rollback", job.agent):
+        return IGNORED
+    job.status, job.run = "failed", str(run["id"])
+    fail_provision(model, user, event, job, user.agents[job.agent])
     return APPLIED
 
 

@@ -50,18 +50,18 @@ TABLES = {
 }
 # What a workspace has, by its id: a key and a value each.
 PARTS = {
-    "members": "SELECT user_id k, role v FROM sluice.workspace_members p",
-    "connections": "SELECT p.id k, shared_by v FROM sluice.connections p",
-    "workflows": "SELECT workflow_id k, NULL v FROM sluice.shared_workflows p",
-    "runs": "SELECT p.id k, end_reason v FROM sluice.runs p",
-    "invites": "SELECT encode(token_sha256, 'hex') k, NULL v FROM sluice.invites p WHERE accepted_at IS NULL"
-               " AND revoked_at IS NULL",
-    "cycle": "SELECT subscription_id k, 1 v FROM sluice.workspace_billing_cycles p",
+    "members": ("user_id k, role v", "workspace_members"),
+    "connections": ("p.id k, shared_by v", "connections"),
+    "workflows": ("workflow_id k, NULL v", "shared_workflows"),
+    "runs": ("p.id k, end_reason v", "runs"),
+    "invites": ("encode(token_sha256, 'hex') k, NULL v",
+                "(SELECT * FROM sluice.invites WHERE accepted_at IS NULL AND revoked_at IS NULL)"),
+    "cycle": ("subscription_id k, 1 v", "workspace_billing_cycles"),
 }
-for name, sql in PARTS.items():
-    place = "w.owner_id whose, p.workspace_id::text workspace"
-    TABLES[name] = sql.replace("SELECT", f"SELECT {place},", 1).replace(
-        " p", " p JOIN sluice.workspaces w ON w.id = p.workspace_id", 1)
+TABLES.update({
+    name: f"SELECT w.owner_id whose, p.workspace_id::text workspace, {pair} FROM"
+          f" {source if source.startswith('(') else 'sluice.' + source} p JOIN sluice.workspaces w ON w.id = p.workspace_id"
+    for name, (pair, source) in PARTS.items()})
 DECIDED = ("SELECT user_id whose, source, id, type, outcome, error_code, rule,"
            " round(extract(epoch FROM decided_at) * 1000)::bigint decided_ms FROM sluice.events")
 

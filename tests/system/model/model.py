@@ -74,9 +74,8 @@ class Model:
                 return rejected("FORBIDDEN")
             user = self._user(user_id) if user_id else None
             answer = function(self, user, event)
-            email = (event.body.get("actor") or {}).get("email")
-            if answer[0] == "applied" and user is not None and email:
-                self._take_email(user, email, event.at_ms // 1000)
+            if answer[0] == "applied" and user is not None and event.actor_email:
+                self._take_email(user, event.actor_email, event.at_ms // 1000)
             return answer
         return function(self, self.users.get(self._owner(event)), event)
 
@@ -93,7 +92,7 @@ class Model:
         """The user of a report, timer, callback or notice."""
         if "user_id" in event.body:
             return event.body["user_id"]
-        key = self.names.jobs.get(event.body.get("job_id"))
+        key = self.names.jobs.get(event.job_id)
         return next((user.id for user in self.users.values() if any(job.key == key for job in user.jobs)), None)
 
     def _learn(self, user, event, customer_id):
@@ -111,11 +110,17 @@ class Model:
         if at_s >= user.email_at:
             user.email, user.email_at = email, at_s
 
+    @staticmethod
+    def _address(user, event):
+        """The user's, or that of the command's token where that is newer: a refused one too is answered there."""
+        is_newer = event.actor_email and event.at_ms // 1000 >= user.email_at
+        return event.actor_email if is_newer else user.email
+
     # What rules ask for.
 
     def email(self, user, event, template, to=None):
-        """One e-mail of a decision; none where the address is unknown."""
-        to = to or user.email
+        """One e-mail of a decision, to the newest address; none where none is known."""
+        to = to or self._address(user, event)
         if to:
             queue(user, event, "email", detail={"template": template, "to": to})
 

@@ -41,6 +41,19 @@ class Event:
         return self.body.get("data", {})
 
     @property
+    def actor_email(self):
+        """Of the token that a command came with, or None."""
+        return (self.body.get("actor") or {}).get("email")
+
+    @property
+    def job_id(self):
+        """Of the job that a report, a callback, a command or a workflow's run is about, or None."""
+        if self.type == "github.workflow_run":
+            title = self.body.get("workflow_run", {}).get("display_title") or ""
+            return title.removeprefix("sluice ") if title.startswith("sluice ") else None
+        return self.body.get("job_id") or self.data.get("job_id")
+
+    @property
     def object(self):
         """A Stripe event's object."""
         return self.body["data"]["object"]

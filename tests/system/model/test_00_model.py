@@ -185,3 +185,54 @@ def test_what_nobody_knows_waits(tale):
     assert tale.stripe("customer.subscription.created", obj) == ("parked", None)
     tale.stripe("customer.updated", {"id": "cus_9", "object": "customer", "metadata": {"user_id": "u"}})
     assert tale.stripe("customer.subscription.created", obj) == ("applied", None)
+
+
+def provisioning(tale):
+    tale.subscription()
+    tale.command("agent.create", agent_id="a")
+    tale.command("agent.provision", agent_id="a")
+    job = tale.open("provision")
+    tale.model.names.jobs["j"] = job.key
+    return job
+
+
+def run_ended(tale, conclusion, run_id=7):
+    return tale.feed("/webhooks/github", "github.workflow_run", {"action": "completed", "workflow_run": {
+        "id": run_id, "display_title": "sluice j", "conclusion": conclusion}})
+
+
+def test_a_run_that_github_ends_fails_its_job(tale):
+    job = provisioning(tale)
+    tale.feed("/cb", "callback.claimed", {"job_id": "j", "run_id": 7})
+    assert run_ended(tale, "success") == run_ended(tale, "failure", 8) == ("ignored", None)
+    assert run_ended(tale, "failure") == ("applied", None)
+    assert job.status == "failed" and tale.open("rollback") and tale.user.agents["a"].status == "failed"
+    assert run_ended(tale, "failure") == ("ignored", None)
+
+
+def test_whether_an_unclaimed_run_was_dispatched_shows_in_what_came_of_it(tale):
+    job = provisioning(tale)
+    assert run_ended(tale, "startup_failure") == ("ignored", None)
+    tale.model.names.jobs["r"] = f"e{tale._number + 1}", "rollback", "a", None, None
+    assert run_ended(tale, "startup_failure") == ("applied", None)
+    assert job.status == "failed"
+
+
+def test_a_report_of_an_earlier_attempt_changes_nothing(tale):
+    tale.subscription()
+    tale.command("agent.create", agent_id="a", backend="hetzner")
+    tale.command("agent.provision", agent_id="a")
+    job = tale.open("provision")
+    assert tale.report("failed", job) == ("applied", None)
+    tale.report("succeeded", tale.open("rollback"))
+    tale.model.names.jobs["j"] = job.key
+    assert tale.command("job.retry", job_id="j") == ("applied", None)
+    stale = {"job_id": "j", "user_id": "u", "generation": 0}
+    assert tale.feed("/sluice/execute", "job.failed", stale) == ("ignored", None)
+    assert tale.feed("/sluice/execute", "job.succeeded", {**stale, "generation": 1}) == ("applied", None)
+
+
+def test_a_refused_command_is_told_to_the_address_of_its_token(tale):
+    tale.feed("/api", "command.usage.record", {"data": {"user_id": "u", "metric": "messages", "count": 9999},
+                                               "actor": {"email": "new@x.test"}})
+    assert [job.detail["to"] for job in tale.user.jobs] == ["new@x.test"] and tale.user.email is None
