@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 
 from kit.system import ROOT
 from system.model.world import Policy
@@ -89,7 +90,7 @@ class Run:
                                 [f"{at} s: {name} {why}: {' | '.join(lines)}" for at, name, why, lines in fleet.ended]))
         say("check")
         began = time.monotonic()
-        findings += check(fleet.env, out_path, POLICY)
+        findings += checked(fleet.env, out_path)
         counts = {**load.counts(), **counted(books), "settled after (s)": round(settled_s, 1),
                   "checked in (s)": round(time.monotonic() - began, 1)}
         eyes.close()
@@ -131,6 +132,14 @@ def settled(left, eyes):
         return Finding("all came to its end", True, left["decided"], [])
     return Finding("all came to its end", False, (left or {}).get("decided", 0),
                    [" ".join(f"{name}={value}" for name, value in (left or {"servers": "away"}).items()), *eyes.open_jobs()])
+
+
+def checked(env, out_path):
+    """The check's findings; one that breaks off has found something too: what ran before it is told all the same."""
+    try:
+        return check(env, out_path, POLICY)
+    except Exception:
+        return [Finding("the check came to its end", False, 0, traceback.format_exc().splitlines()[-12:])]
 
 
 def counted(books):
