@@ -76,6 +76,7 @@ enum ctl_exit jobs_show(struct ctl *ctl)
 static const char *operator_name(void)
 {
     const char *sudo = getenv("SUDO_USER");
+    /* cppcheck-suppress getpwuidCalled ; there is one thread */
     const struct passwd *entry = getpwuid(getuid());
     if (sudo && *sudo)
         return sudo;
