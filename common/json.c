@@ -6,6 +6,8 @@
 
 #include "common/utf8.h"
 
+#define TWO_TO_THE_63 9223372036854775808.0
+
 void sl_json_decref(json_t **json)
 {
     json_decref(*json);
@@ -138,7 +140,7 @@ bool sl_json_int(const json_t *json, const char *path, int64_t *ret_value)
     }
     /* Both bounds are powers of two, so exact as doubles; INT64_MAX itself is not. */
     const double real = json_real_value(value);
-    if (real < -0x1p63 || real >= 0x1p63) {
+    if (real < -TWO_TO_THE_63 || real >= TWO_TO_THE_63) {
         return false;
     }
     const int64_t whole = (int64_t)real;

@@ -155,6 +155,8 @@ static struct sl_metric *find_family(const struct sl_metrics *metrics, const cha
     return NULL;
 }
 
+static const char *const NO_VALUES[] = {NULL}; /* of a family without labels: none is looked at */
+
 static size_t hash_of(const char *const *values, size_t count)
 {
     uint64_t hash = 14695981039346656037u; /* FNV-1a */
@@ -219,7 +221,7 @@ struct sl_metric *sl_metrics_family(struct sl_metrics *metrics, enum sl_metric_t
         family = make_family(&metrics->lock, type, name, labels, help);
         metrics->families[metrics->family_count++] = family;
         if (family->label_count == 0) {
-            (void)find_or_make(family, NULL); /* a counter that has not counted yet reads 0, not nothing */
+            (void)find_or_make(family, NO_VALUES); /* a counter that has not counted yet reads 0, not nothing */
         }
     }
     SL_ASSERT(family->type == type && strcmp(family->labels, labels) == 0);

@@ -21,6 +21,7 @@ struct sl_secret *sl_secret_create(struct sl_str bytes)
     SL_ASSERT(bytes.len < SIZE_MAX / 2);
     const size_t needed = sizeof(struct sl_secret) + bytes.len + 1;
     const size_t mapped_bytes = (needed + page_bytes - 1) / page_bytes * page_bytes;
+    /* cppcheck-suppress invalidFunctionArg ; -1 is what an anonymous mapping wants: mmap(2) */
     struct sl_secret *secret = mmap(NULL, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     SL_ASSERT(secret != MAP_FAILED);
     /* Both are best effort: RLIMIT_MEMLOCK may be small, and old kernels know no DONTDUMP. */

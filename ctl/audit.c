@@ -11,6 +11,7 @@
 void audit_actor(char ret_actor[AUDIT_ACTOR_BYTES])
 {
     const char *sudo = getenv("SUDO_USER");
+    /* cppcheck-suppress getpwuidCalled ; there is one thread */
     const struct passwd *entry = getpwuid(getuid());
     const char *login = entry ? entry->pw_name : "unknown";
     (void)snprintf(ret_actor, AUDIT_ACTOR_BYTES, "ops:%s", sudo && *sudo ? sudo : login);

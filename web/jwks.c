@@ -179,6 +179,7 @@ bool jwks_read(const char *path, struct jwks *ret_jwks, struct sl_err *err)
     else
         ok = jwks_parse((struct sl_str){.ptr = text, .len = len}, ret_jwks, err);
     free(text);
+    /* cppcheck-suppress resourceLeak ; it doesn't know the attribute `cleanup` */
     return ok;
 }
 

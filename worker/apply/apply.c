@@ -157,7 +157,8 @@ static void back_off(struct apply *apply, const struct sl_err *err, const char *
 static void blame_postgres(struct apply *apply, const struct sl_err *err)
 {
     char reason[320];
-    size_t len = strnlen(err->message, sizeof(reason) - 1);
+    size_t len = strnlen(err->message, sizeof(err->message));
+    _Static_assert(sizeof(err->message) < sizeof(reason), "a message fits");
     memcpy(reason, err->message, len);
     reason[len] = '\0';
     sl_readiness_set(apply->options.readiness, "postgres", reason);

@@ -303,7 +303,9 @@ THEN(resume_nothing)
 THEN(resume)
 {
     (void)input;
-    const struct detail members[] = {{"op", SL_STR("resume")}, {"subscription_id", resumable(facts)->id}};
+    const struct subscription *subscription = resumable(facts);
+    SL_ASSERT(subscription); /* or an earlier row would have refused */
+    const struct detail members[] = {{"op", SL_STR("resume")}, {"subscription_id", subscription->id}};
     (void)queue_call(facts, plan, members, SL_ARRAY_LEN(members), "the subscription is being resumed");
 }
 

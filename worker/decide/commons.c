@@ -111,6 +111,7 @@ static bool is_same_early_access(const struct early_access *a, const struct earl
     {                                                                                                                  \
         commons_add_##noun(commons, version, arena);                                                                   \
         struct noun *row = find_##noun(commons->array, commons->noun##_count, version);                                \
+        SL_ASSERT(row);                                                                                                \
         bool exists = row->exists;                                                                                     \
         *row = *version;                                                                                               \
         row->exists = exists;                                                                                          \

@@ -170,7 +170,9 @@ const char *recipe_arg(const struct recipe_job *job, const char *name)
 
 struct step_result step_call_if(bool built, const struct sl_err *err)
 {
-    return built ? (struct step_result){.action = STEP_CALL} : step_refused("%s", err->message);
+    if (!built)
+        return step_refused("%s", err->message);
+    return (struct step_result){.action = STEP_CALL};
 }
 
 struct step_result step_next(const char *next)
