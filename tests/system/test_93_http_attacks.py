@@ -120,7 +120,8 @@ def test_a_doubtful_chunk_smuggles_nothing(world, door, chunks):
     _, head, _ = stripe_request(door.env, "Transfer-Encoding: chunked\r\n")
     smuggled_id, second_head, second_body = stripe_request(door.env)
     came = statuses(send(door, head + chunks + second_head + second_body))
-    assert len(came) <= 1 and not set(came) - {400, 408, 413}, came
+    # 500 is libmicrohttpd's own word for a head or a chunk's line that does not fit
+    assert len(came) <= 1 and not set(came) - {400, 408, 413, 500}, came
     assert not published(world, smuggled_id)
 
 
