@@ -102,7 +102,7 @@ def test_a_database_that_stands_still_costs_what_may_be_read_ahead(world):
     load.send(system, connections=16, seconds=60, count=2_000, users=USERS)
     caught_up(world)
     pids = [row["pid"] for row in
-            world.books.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'sluice-worker'")]
+            world.books.rows("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'sluice-worker%%'")]
     before = {name: process.rss_mb(system.pid(name)) for name in PROGRAMS[1:]}
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
