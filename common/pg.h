@@ -123,8 +123,8 @@ bool sl_pg_is_null(const PGresult *result, int row, int column);
 /* Rows that an INSERT, UPDATE or DELETE touched. */
 int64_t sl_pg_affected(const PGresult *result);
 
-/* Calls `visit` for each file that the URL names (sslrootcert, sslcert, sslkey, sslcrl, sslcrldir, passfile); not for one
- * that can't be read. The path is borrowed. Any thread. */
+/* Calls `visit` for each file that the URL names (sslrootcert, sslcert, sslkey, sslcrl, sslcrldir, passfile); none
+ * where the URL can't be read. The path is borrowed. Any thread. */
 void sl_pg_files(const char *url, void (*visit)(void *arg, const char *path), void *arg);
 
 /* SQLSTATE to class; "" (no answer: connection lost) is RETRY. */

@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "web/peer.h"
+#include "web/target.h"
 
 #define CONNECTION_BYTES_MAX ((size_t)32 * 1024) /* the head, and what is being written */
 #define DISCARD_BYTES_MAX    ((size_t)64 * 1024) /* of bodies, which mean nothing here (RFC 9110, 9.3.1) */
@@ -296,6 +297,8 @@ static void read_head(struct exchange *exchange, const char *path, const char *m
     }
 }
 
+#define NO_PATH "" /* that no route has: for targets that are not plain */
+
 /* The head is there. */
 static enum MHD_Result handle_head(struct server *server, struct MHD_Connection *connection, const char *path,
                                    const char *method, void **state)
@@ -304,7 +307,9 @@ static enum MHD_Result handle_head(struct server *server, struct MHD_Connection 
     struct peer *peer = peer_of(connection);
     if (!peers_move(server->peers, peer, PEER_WORK, sl_clock_mono_ms()))
         return MHD_NO;
-    if (answer_admin(server, connection, path, method, &queued))
+    if (peer->is_odd)
+        path = NO_PATH;
+    else if (answer_admin(server, connection, path, method, &queued))
         return queued;
     struct exchange *exchange = sl_calloc(1, sizeof(*exchange));
     exchange->server = server;
@@ -330,6 +335,14 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
         return exchange->discarded <= DISCARD_BYTES_MAX ? MHD_YES : MHD_NO;
     }
     return handle_end(exchange);
+}
+
+/* The library is about to read a request's target; what we give is the request's first state. */
+static void *on_target(void *arg, const char *target, struct MHD_Connection *connection)
+{
+    (void)arg;
+    peer_of(connection)->is_odd = !target_is_plain(target);
+    return NULL;
 }
 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
@@ -380,8 +393,8 @@ struct server *server_start(const struct server_options *options, struct hub *hu
         flags, 0, NULL, NULL, handle, server, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(options->request_timeout_ms / 1000 + BACKSTOP_S),
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_URI_LOG_CALLBACK,
+        on_target, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
     if (server->daemon)
         return server;
     (void)sl_err_set(err, SL_ERR_PERMANENT, "cannot listen on %s: %s", options->listen, strerror(errno));

@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "common/fault.h"
 #include "web/peer.h"
+#include "web/target.h"
 
 #define CONNECTION_BYTES_MAX  ((size_t)32 * 1024)   /* the head and the read buffer */
 #define DISCARD_QUIETLY_BYTES ((size_t)1024 * 1024) /* of a body whose answer can wait for its end */
@@ -192,6 +193,8 @@ static enum MHD_Result handle_head(struct server *server, struct MHD_Connection 
     struct peer *peer = peer_of(connection);
     if (!peers_move(server->peers, peer, PEER_WORK, sl_clock_mono_ms()))
         return MHD_NO;
+    if (peer->is_odd)
+        return queue_problem(connection, PROBLEM_NOT_FOUND, NULL);
     if (answer_admin(server, connection, path, method, &queued))
         return queued;
     if (!read_head(connection, path, method, version, &head))
@@ -264,6 +267,14 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
     return handle_end(exchange);
 }
 
+/* The library is about to read a request's target; what we give is the request's first state. */
+static void *on_target(void *arg, const char *target, struct MHD_Connection *connection)
+{
+    (void)arg;
+    peer_of(connection)->is_odd = !target_is_plain(target);
+    return NULL;
+}
+
 static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code)
 {
@@ -306,13 +317,13 @@ struct server *server_start(const struct server_options *options, struct sl_err 
     if (address.ss_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     errno = 0;
-    server->daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, handle, server, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-                         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-                         options->connections_per_address_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES_MAX,
-                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(options->request_timeout_ms / 1000 + BACKSTOP_S),
-                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-                         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, handle, server, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
+        MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        options->connections_per_address_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(options->request_timeout_ms / 1000 + BACKSTOP_S),
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_URI_LOG_CALLBACK,
+        on_target, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
     if (server->daemon)
         return server;
     (void)sl_err_set(err, SL_ERR_PERMANENT, "cannot listen on %s: %s", options->listen, strerror(errno));

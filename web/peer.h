@@ -24,6 +24,7 @@ struct peer {
     int64_t since_ms;    /* the stage's beginning */
     uint64_t idle_bytes; /* received by the connection when it became idle */
     bool is_timed_out;   /* the reaper has answered 408 and shut it down */
+    bool is_odd;         /* its present request's target is not plain (target.h): the http thread's alone */
     bool is_told;        /* an answer has gone out on the socket itself: the reaper must not add one */
 };
 

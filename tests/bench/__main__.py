@@ -1,4 +1,4 @@
-"""./dev bench [ingress|worker|latency]: figures measured here, now, on real servers; medians of several rounds.
+"""./dev bench [ingress|worker|latency|growth]: figures measured here, now, on real servers; medians of several rounds.
 
 The load generator, the broker, the database and the programs share this machine's cores: rates are of the whole of it, CPU time per
 event is the program's own.
@@ -13,9 +13,10 @@ import time
 
 from kit.system import ROOT, System
 
-from . import ingress, latency, worker
+from . import growth, ingress, latency, worker
 
 BENCHES = {"ingress": ingress.run, "worker": worker.run, "latency": latency.run}
+BY_NAME_ONLY = {"growth": growth.run}
 
 
 def print_table(name, rows):
@@ -30,16 +31,16 @@ def print_table(name, rows):
 
 
 def main(names):
-    unknown = set(names) - set(BENCHES)
+    unknown = set(names) - set(BENCHES) - set(BY_NAME_ONLY)
     if unknown:
-        print(f"there is no benchmark {', '.join(sorted(unknown))}: {' '.join(BENCHES)}", file=sys.stderr)
+        print(f"there is no benchmark {', '.join(sorted(unknown))}: {' '.join([*BENCHES, *BY_NAME_ONLY])}", file=sys.stderr)
         return 64
     system = System(os.environ["SLUICE_DEV_DIR"], pathlib.Path(__file__).with_name("bench.conf"), workers=1).up()
     results = ROOT / ".dev" / "bench"
     results.mkdir(parents=True, exist_ok=True)
     try:
         for name in names or BENCHES:
-            rows = BENCHES[name](system, statistics.median)
+            rows = (BENCHES | BY_NAME_ONLY)[name](system, statistics.median)
             print_table(name, rows)
             with open(results / f"{name}.jsonl", "a", encoding="utf-8") as out:
                 for row in rows:

@@ -48,6 +48,12 @@ class System:
         """More of the environment for ./dev from now on."""
         self._environment.update(variables)
 
+    def set_variable(self, name, value):
+        """For the parts that are started from now on; None: unset."""
+        self._environment.pop(name, None)
+        if value is not None:
+            self._environment[name] = value
+
     def dev(self, *arguments, check=True):
         """Runs ./dev with the system's environment; gives the completed process."""
         done = subprocess.run([str(ROOT / "dev"), *arguments], env=self._environment, cwd=ROOT, text=True,

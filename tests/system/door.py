@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import re
 import socket
 import subprocess
 from urllib.parse import urlsplit
@@ -101,6 +102,12 @@ def read_all(connection):
     except ConnectionResetError:
         pass
     return data
+
+
+def refusals(data):
+    """The status of everything in it that looks like an answer. (libmicrohttpd 0.9.75 writes the head of some of its own
+    refusals twice, and then ends the connection.)"""
+    return {int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", data)}
 
 
 def statuses(data):

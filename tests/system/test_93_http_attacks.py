@@ -10,7 +10,7 @@ import requests
 from kit import log, signing, stripe_events
 from kit.wait import until
 
-from .door import console_of, ingress_of, read_all, statuses
+from .door import console_of, ingress_of, read_all, refusals, statuses
 
 CONNECTIONS = 10_000
 REQUEST_TIMEOUT_S = 2
@@ -97,8 +97,8 @@ FRAMINGS = {
 def test_a_doubtful_length_smuggles_nothing(world, door, framing):
     first_id, head, body = stripe_request(door.env, framing)
     smuggled_id, second_head, second_body = stripe_request(door.env)
-    came = statuses(send(door, head + body + second_head + second_body))
-    assert len(came) <= 1 and not set(came) - {400, 411, 413, 431, 501}, came
+    came = refusals(send(door, head + body + second_head + second_body))
+    assert not came - {400, 411, 413, 431, 501}, came
     assert not published(world, smuggled_id) and not published(world, first_id)
 
 
@@ -120,7 +120,8 @@ def test_a_doubtful_chunk_smuggles_nothing(world, door, chunks):
     _, head, _ = stripe_request(door.env, "Transfer-Encoding: chunked\r\n")
     smuggled_id, second_head, second_body = stripe_request(door.env)
     came = statuses(send(door, head + chunks + second_head + second_body))
-    assert len(came) <= 1 and not set(came) - {400, 408, 413}, came
+    # 500 is libmicrohttpd's own word for a head or a chunk's line that does not fit
+    assert len(came) <= 1 and not set(came) - {400, 408, 413, 500}, came
     assert not published(world, smuggled_id)
 
 
@@ -247,14 +248,12 @@ def test_pipelined_requests_are_answered_in_order(world, door):
     stream = b"".join(head + body for _, head, body in parts)
     last = b"GET /nowhere HTTP/1.1\r\nHost: door\r\nConnection: close\r\n\r\n"
     assert statuses(send(door, stream + last)) == [200] * 20 + [404]
-    until(lambda: all(published(world, event_id) for event_id in ids), "the events in the log")
-    counts = [len(log.find_event(world.system.env, event_id)) for event_id in ids]
-    assert counts == [1] * 20
-    offsets = {}
-    for event_id in ids:
-        (partition, offset, *_), = log.find_event(world.system.env, event_id)
-        assert offset > offsets.get(partition, -1), "they are of one customer: in the order they were sent"
-        offsets[partition] = offset
+    # a 200 says that it is in the log; they are of one customer, and so of one partition
+    places = [(headers["ce_id"], partition, offset)
+              for partition, offset, _, _, headers in log.read_topic(world.system.env, "sluice.events.v1")
+              if headers.get("ce_id") in ids]
+    assert [event_id for event_id, _, _ in sorted(places, key=lambda place: place[2])] == ids
+    assert len({partition for _, partition, _ in places}) == 1
 
 
 def test_half_open_connections_are_let_go(door):
@@ -351,7 +350,7 @@ def test_ten_thousand_idle_connections(system):
             assert answered(door, "127.0.0.2")
             grown = door.rss_mb() - before
             # a build with AddressSanitizer keeps a shadow and red zones beside what it uses
-            limit = 600 if system.env["SLUICE_PRESET"] == "asan" else 150
+            limit = 300 if system.env["SLUICE_PRESET"] == "asan" else 130
             assert grown < limit, f"{count} idle connections take {grown:.0f} MB"
             print(f"{count} idle connections: {before:.0f} MB before, {grown:.0f} MB more")
     finally:

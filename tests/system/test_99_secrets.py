@@ -86,7 +86,7 @@ def test_no_table_holds_a_secret(world, secrets, tokens):
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'sluice'")]
         assert len(tables) > 20
         for table in tables:
-            with connection.cursor().copy(f"COPY {table} TO STDOUT (FORMAT binary)") as rows:
+            with connection.cursor().copy(f"COPY (SELECT * FROM ONLY {table}) TO STDOUT (FORMAT binary)") as rows:
                 text = b"".join(bytes(part) for part in rows)
             assert_clean(text, {**secrets, **tokens}, table)
 

@@ -43,6 +43,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
+    static struct sl_seal_ring *ring; /* for the process's life */
+    if (!ring)
+        SL_ASSERT(sl_seal_ring_create(SL_STR("k:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="), &ring, NULL));
     size_t command_count = 0;
     const struct command *commands = commands_table(&command_count);
     const struct source *source = source_at((enum source_id)(data[0] % SOURCE_COUNT));
@@ -57,6 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .body = {.ptr = (const char *)data + 1, .len = size - 1},
                                    .user_id = SL_STR("user-1"),
                                    .fresh_id = SL_STR("fresh"),
+                                   .ce_source = sl_str_of(source->ce_source),
+                                   .ring = ring,
                                    .received_at_ms = NOW_MS,
                                    .arena = arena};
     request.command = source->id == SOURCE_EARLY_ACCESS ? commands_find(SL_STR("early_access.join"))
