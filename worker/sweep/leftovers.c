@@ -1,7 +1,8 @@
 /* leftovers.c - outbox rows that their own worker has not published: a crash after the commit, a broker away for long.
  *
- * One worker at a time, by an advisory lock that lasts as long as its session. A row that is on its way from here
- * already is not produced twice; one that still flies in another worker may be, and consumers dedupe on ce_id.
+ * One worker at a time, by an advisory lock that lasts as long as its session; which ends when the worker says nothing
+ * for a while, as one that is stopped: the others' rows must not wait until it wakes. A row that is on its way from
+ * here already is not produced twice; one that still flies in another worker may be, and consumers dedupe on ce_id.
  */
 #include "common/fault.h"
 #include "common/log.h"
@@ -10,7 +11,9 @@
 #define ROWS_AT_ONCE_MAX  500
 #define BYTES_AT_ONCE_MAX INT64_C(16777216)
 
-static const char LEAD[] = "SELECT pg_try_advisory_lock(hashtext('sluice.outbox'))";
+/* presence.c is heard of every five seconds. */
+static const char LEAD[] = "SELECT pg_try_advisory_lock(hashtext('sluice.outbox')),"
+                           " set_config('idle_session_timeout', '10s', false)";
 /* At least one row, whatever its size. */
 static const char LEFT[] =
     "SELECT o.id, o.topic, o.key, o.headers, o.value FROM sluice.outbox o JOIN ("

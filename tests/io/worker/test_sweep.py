@@ -1,6 +1,7 @@
 """What falls due or was left lying."""
 
 import json
+import signal
 import uuid
 
 from kit.wait import until
@@ -83,6 +84,23 @@ def test_outbox_rows_left_by_a_crash_are_published_once_and_deleted(bench):
     assert dict(found[0].headers())["x-bytes"] == b"\xff\xfe"
     assert bench.value("SELECT count(*) FROM sluice.outbox WHERE id = %s", young) == 1
     bench.rows("DELETE FROM sluice.outbox WHERE id = %s", young)
+
+
+def test_a_leader_that_is_stopped_leads_no_longer(bench):
+    """The lock of left-over rows is a session's: one that sleeps must not keep the others' rows for as long as that."""
+    leader = bench.worker()
+    lock = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = hashtext('sluice.outbox')::oid"
+    until(lambda: bench.value(lock) == 1, "a leader")
+    leader.signal(signal.SIGSTOP)
+    mark = uuid.uuid4().hex
+    bench.rows("INSERT INTO sluice.outbox (topic, key, headers, value, created_at)"
+               " VALUES ('sluice.outcomes.v1', %s, '[]', 'left over', now() - interval '1 minute')", mark.encode())
+    bench.worker()
+    until(lambda: bench.value("SELECT count(*) FROM sluice.outbox WHERE key = %s", mark.encode()) == 0,
+          "the row to be published by the other")
+    leader.signal(signal.SIGCONT)
+    until(lambda: bench.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sluice-worker sweep'") == 2,
+          "the one that was stopped to be back")
 
 
 def test_workers_note_their_presence(bench):
