@@ -74,7 +74,9 @@ static CURLcode curl_started;
 
 static void start_curl(void)
 {
-    curl_started = curl_global_init(CURL_GLOBAL_DEFAULT);
+    /* For want of memory the process stops, as everywhere: a call that ends for that alone would be judged by the
+     * cloud's silence. */
+    curl_started = curl_global_init_mem(CURL_GLOBAL_DEFAULT, sl_malloc, free, sl_realloc, sl_strdup, sl_calloc);
 }
 
 struct sl_http *sl_http_create(int connections_max, const char *user_agent, const char *ca_file, struct sl_err *err)

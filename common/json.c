@@ -2,11 +2,20 @@
 #include "common/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/utf8.h"
 
 #define TWO_TO_THE_63 9223372036854775808.0
+
+/* jansson gives NULL for want of memory as it does for bad JSON, and values that could not be added are just not there:
+ * a good event would be refused, or published with a hole in it. So its memory comes from where ours does, and the
+ * process stops instead. Before main, as it must be set before the first value is made. */
+__attribute__((constructor)) static void use_our_memory(void)
+{
+    json_set_alloc_funcs(sl_malloc, free);
+}
 
 void sl_json_decref(json_t **json)
 {
