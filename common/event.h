@@ -11,7 +11,7 @@
 #include "common/str.h"
 
 #define SL_EVENT_ATTRIBUTE_BYTES_MAX 512 /* id, source, type, subject, each */
-#define SL_EVENT_HEADERS_MAX         24
+#define SL_EVENT_HEADERS_MAX         40  /* with those that a dead letter and its replay bring */
 #define SL_EVENT_ID_BYTES_MAX        600 /* "<sub>:<Idempotency-Key>" */
 
 struct sl_event {

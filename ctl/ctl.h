@@ -32,8 +32,8 @@ struct ctl_command {
     const char *arguments;   /* "ID", for --help */
     const char *help;
     const char *const *allowed; /* the options that it takes, by name, NULL at the end */
-    int argument_count;
-    bool destructive; /* asks unless --yes */
+    int argument_count;         /* negative: so many at most */
+    bool destructive;           /* asks unless --yes */
     enum ctl_exit (*run)(struct ctl *ctl);
 };
 
@@ -57,6 +57,10 @@ enum ctl_exit stripe_backfill(struct ctl *ctl);
 enum ctl_exit github_redeliver_run(struct ctl *ctl);
 enum ctl_exit pause_run(struct ctl *ctl);
 enum ctl_exit resume_run(struct ctl *ctl);
+enum ctl_exit dlq_list(struct ctl *ctl);
+enum ctl_exit dlq_show(struct ctl *ctl);
+enum ctl_exit dlq_replay(struct ctl *ctl);
+enum ctl_exit dlq_discard(struct ctl *ctl);
 
 /* "sluicectl: <message>", detail and hint on stderr; the exit code that fits the error's class. */
 enum ctl_exit ctl_fail(const struct sl_err *err);

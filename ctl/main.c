@@ -18,6 +18,13 @@ static const char *const BACKFILL_OPTIONS[] = {"since", "until", "rate", "wait",
 static const char *const REDELIVER_OPTIONS[] = {"since", "until", "hook", "rate", "wait", NULL};
 static const char *const PAUSE_OPTIONS[] = {"reason", NULL};
 
+static const char *const DLQ_LIST_OPTIONS[] = {"source", "type", "cause",  "user",  "stage", "since",
+                                               "until",  "id",   "status", "limit", NULL};
+static const char *const DLQ_REPLAY_OPTIONS[] = {"source", "type",  "cause",  "user", "stage", "since", "until",
+                                                 "id",     "limit", "canary", "rate", "wait",  NULL};
+static const char *const DLQ_DISCARD_OPTIONS[] = {"source", "type", "cause", "user",   "stage", "since",
+                                                  "until",  "id",   "limit", "reason", NULL};
+
 static const struct ctl_command COMMANDS[] = {
     {"migrate", NULL, "", "bring the database's schema forward (--dry-run: say what is due)", NO_OPTIONS, 0, false,
      migrate_run},
@@ -48,6 +55,14 @@ static const struct ctl_command COMMANDS[] = {
     {"pause", NULL, "BACKEND", "leave a backend's or a cloud's jobs queued; those under way go on", PAUSE_OPTIONS, 1,
      false, pause_run},
     {"resume", NULL, "BACKEND", "claim its jobs again", NO_OPTIONS, 1, false, resume_run},
+    {"dlq", "list", "", "open dead letters by cause; with a filter, or --all, the letters", DLQ_LIST_OPTIONS, 0, false,
+     dlq_list},
+    {"dlq", "show", "ID", "a dead letter: every death, headers, the message (--raw: its bytes alone)", NO_OPTIONS, 1,
+     false, dlq_show},
+    {"dlq", "replay", "[ID]", "decide letters again, in the log's order (--dry-run: say what would come of it)",
+     DLQ_REPLAY_OPTIONS, -1, false, dlq_replay},
+    {"dlq", "discard", "[ID]", "give letters up; what waits behind them goes on (asks unless --yes)",
+     DLQ_DISCARD_OPTIONS, -1, false, dlq_discard},
 };
 
 static void print_options(const struct ctl_command *row)
@@ -102,8 +117,8 @@ static const struct ctl_command *find_command(const struct options *options)
 /* Options that a command doesn't take are mistakes, not noise. */
 static bool fits(const struct ctl_command *row, const struct options *options, struct sl_err *err)
 {
-    int expected = (row->verb ? 2 : 1) + row->argument_count;
-    if (options->word_count != expected)
+    int given = options->word_count - (row->verb ? 2 : 1);
+    if (row->argument_count < 0 ? given > -row->argument_count : given != row->argument_count)
         return sl_err_set(err, SL_ERR_PERMANENT, "usage: sluicectl %s%s%s %s", row->noun, row->verb ? " " : "",
                           row->verb ? row->verb : "", row->arguments);
     for (enum option option = OPTION_USER; option < OPTION_VALUE_COUNT; option++) {

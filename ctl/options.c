@@ -7,10 +7,11 @@
 #include "common/str.h"
 
 static const char *const NAMES[OPTION_VALUE_COUNT] = {
-    [OPTION_CONFIG] = "config", [OPTION_USER] = "user",   [OPTION_AGENT] = "agent",     [OPTION_STATUS] = "status",
-    [OPTION_KIND] = "kind",     [OPTION_TYPE] = "type",   [OPTION_OUTCOME] = "outcome", [OPTION_SOURCE] = "source",
-    [OPTION_SINCE] = "since",   [OPTION_UNTIL] = "until", [OPTION_LIMIT] = "limit",     [OPTION_WAIT] = "wait",
-    [OPTION_REASON] = "reason", [OPTION_RATE] = "rate",   [OPTION_GRACE] = "grace",     [OPTION_HOOK] = "hook",
+    [OPTION_CONFIG] = "config", [OPTION_USER] = "user",     [OPTION_AGENT] = "agent",     [OPTION_STATUS] = "status",
+    [OPTION_KIND] = "kind",     [OPTION_TYPE] = "type",     [OPTION_OUTCOME] = "outcome", [OPTION_SOURCE] = "source",
+    [OPTION_SINCE] = "since",   [OPTION_UNTIL] = "until",   [OPTION_LIMIT] = "limit",     [OPTION_WAIT] = "wait",
+    [OPTION_CAUSE] = "cause",   [OPTION_STAGE] = "stage",   [OPTION_ID] = "id",           [OPTION_CANARY] = "canary",
+    [OPTION_RATE] = "rate",     [OPTION_REASON] = "reason", [OPTION_GRACE] = "grace",     [OPTION_HOOK] = "hook",
 };
 
 struct flag {

@@ -19,8 +19,12 @@ enum option {
     OPTION_UNTIL,
     OPTION_LIMIT,
     OPTION_WAIT,
-    OPTION_REASON,
+    OPTION_CAUSE,
+    OPTION_STAGE,
+    OPTION_ID,
+    OPTION_CANARY,
     OPTION_RATE,
+    OPTION_REASON,
     OPTION_GRACE,
     OPTION_HOOK,
     OPTION_VALUE_COUNT
@@ -30,8 +34,7 @@ struct options {
     const char *values[OPTION_VALUE_COUNT]; /* NULL: not given. Borrowed from argv. */
     const char *words[OPTIONS_WORDS_MAX];   /* noun, verb, arguments */
     int word_count;
-    bool json, yes, dry_run, raw, help, version, check;
-    bool all, fix;
+    bool json, yes, dry_run, raw, all, fix, help, version, check;
 };
 
 /* Borrows argv's strings. False: what is wrong with which argument. */

@@ -75,12 +75,15 @@ static rd_kafka_message_t *poll_position(rd_kafka_t *consumer, int64_t offset, s
     return NULL;
 }
 
-static rd_kafka_t *open_consumer(const struct sl_config *config, struct sl_err *err)
+rd_kafka_t *publish_consumer(const struct sl_config *config, struct sl_err *err)
 {
     static const char *const PROPERTIES[][2] = {{"group.id", "sluicectl"},
                                                 {"enable.auto.commit", "false"},
                                                 {"enable.partition.eof", "true"},
-                                                {"auto.offset.reset", "error"}};
+                                                {"auto.offset.reset", "error"},
+                                                /* what is read ahead */
+                                                {"queued.max.messages.kbytes", "8192"},
+                                                {"fetch.max.bytes", "8388608"}};
     rd_kafka_conf_t *conf = sl_kafka_conf_create(config, "sluicectl", err);
     char reason[256];
     if (!conf)
@@ -104,7 +107,7 @@ static rd_kafka_t *open_consumer(const struct sl_config *config, struct sl_err *
 bool publish_fetch(const struct sl_config *config, const char *topic, int32_t partition, int64_t offset,
                    rd_kafka_t **ret_consumer, rd_kafka_message_t **ret_message, struct sl_err *err)
 {
-    rd_kafka_t *consumer = open_consumer(config, err);
+    rd_kafka_t *consumer = publish_consumer(config, err);
     if (!consumer)
         return false;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);

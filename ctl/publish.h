@@ -8,6 +8,10 @@
 /* Destroy with rd_kafka_destroy. */
 SL_MUST_CHECK rd_kafka_t *publish_producer(const struct sl_config *config, struct sl_err *err);
 
+/* A consumer of no group's, with nothing assigned: a partition's end is a message with an error, an offset that is not
+ * there another. Destroy with rd_kafka_destroy. */
+SL_MUST_CHECK rd_kafka_t *publish_consumer(const struct sl_config *config, struct sl_err *err);
+
 /* Publishes to the events topic and waits for the delivery report. RETRY when Kafka can't take it. */
 SL_MUST_CHECK bool publish_event(const struct sl_config *config, const struct sl_event *event, struct sl_err *err);
 

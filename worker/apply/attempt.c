@@ -273,19 +273,27 @@ static enum attempt_end failed(struct shell *shell, const struct sl_err *err)
     return attempt_end_of(err);
 }
 
+bool attempt_decide(struct attempt *attempt, bool *ret_moved, struct sl_err *err)
+{
+    if (!resolve_owners(attempt, err) || !facts_load(attempt, ret_moved, err))
+        return false;
+    if (!*ret_moved)
+        decide_all(attempt);
+    return true;
+}
+
 enum attempt_end attempt_run(struct shell *shell, struct sl_arena *arena, struct item *const *items, size_t count,
                              int64_t now_ms, size_t *ret_done, struct sl_err *err)
 {
     struct attempt attempt = {.shell = shell, .arena = arena, .items = items, .count = count, .now_ms = now_ms};
     bool moved = false;
     sl_arena_reset(arena);
-    if (!resolve_owners(&attempt, err) || !facts_load(&attempt, &moved, err))
+    if (!attempt_decide(&attempt, &moved, err))
         return failed(shell, err);
     if (moved) {
         sl_pg_rollback(shell->pg);
         return ATTEMPT_AGAIN;
     }
-    decide_all(&attempt);
     if (!plan_commit(&attempt, err))
         return failed(shell, err);
     announce(&attempt);

@@ -6,21 +6,10 @@
 #ifndef APPLY_ATTEMPT_H
 #define APPLY_ATTEMPT_H
 
+#include "worker/apply/item.h"
 #include "worker/apply/owners.h"
 #include "worker/apply/shell.h"
 #include "worker/decide/rulebook.h"
-
-/* One message of the batch, decoded. Lives longer than an attempt: in the batch's arena. */
-struct item {
-    const rd_kafka_message_t *message; /* borrowed from the batch */
-    bool has_event;                    /* the envelope could be read */
-    bool has_input;                    /* the body too */
-    const char *unreadable;            /* why not, else NULL */
-    struct sl_event event;
-    struct input input; /* user_id still empty */
-    uint8_t sha256[32];
-    int generation; /* of the replay; 0: the first time */
-};
 
 /* What stands in sluice.events of an event id. */
 struct known {
@@ -74,6 +63,7 @@ struct attempt {
     struct item *const *items;
     size_t count;
     int64_t now_ms;
+    bool only_looks; /* what is decided is never written: no row is locked or made */
     struct owners customers, subscriptions, jobs, users;
     struct sl_str *unlinked; /* customers without a user, whose rows are locked */
     size_t unlinked_count;
@@ -100,6 +90,11 @@ enum attempt_end {
  * events are done. `arena` is reset. */
 SL_MUST_CHECK enum attempt_end attempt_run(struct shell *shell, struct sl_arena *arena, struct item *const *items,
                                            size_t count, int64_t now_ms, size_t *ret_done, struct sl_err *err);
+
+/* The first half of attempt_run, over an attempt whose shell, arena, items, count, now_ms and only_looks are set: opens
+ * the transaction, loads, and decides a prefix, `decided`. The caller ends the transaction. *ret_moved: nothing was
+ * decided, see facts_load. */
+SL_MUST_CHECK bool attempt_decide(struct attempt *attempt, bool *ret_moved, struct sl_err *err);
 
 /* The one event that breaks its transaction, for the reason `why`: dead letter, events row, position, in a transaction
  * of their own. */

@@ -11,16 +11,11 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/sign.h"
-#include "common/utf8.h"
 #include "worker/apply/announce.h"
-#include "worker/apply/tokens.h"
-#include "worker/payload/payload.h"
 
 #define DECODE_BYTES_MAX  ((size_t)512 * 1024 * 1024)
 #define ATTEMPT_BYTES_MAX ((size_t)2048 * 1024 * 1024)
 #define AGAIN_MAX         5
-#define GENERATION_MAX    1000000
 
 struct batch {
     size_t count_max;
@@ -75,44 +70,6 @@ bool batch_is_empty(const struct batch *batch)
     return batch->done == batch->count && !batch->told_count;
 }
 
-/* The attributes go into text columns, and into headers again. */
-static bool is_text(const struct sl_event *event)
-{
-    return sl_utf8_is_text(event->id) && sl_utf8_is_text(event->source) && sl_utf8_is_text(event->type) &&
-           sl_utf8_is_text(event->subject) && sl_utf8_is_text(event->partition_key);
-}
-
-static struct item *decode(struct batch *batch, const struct sl_seal_ring *ring, const rd_kafka_message_t *message)
-{
-    struct sl_err err = {0};
-    int64_t generation = 0;
-    struct item *item = sl_arena_alloc(batch->decoded, 1, sizeof(*item));
-    item->message = message;
-    if (!sl_kafka_event_of(message, &item->event, &err)) {
-        item->event = (struct sl_event){0};
-        item->unreadable = sl_arena_cstr(batch->decoded, sl_str_of(err.message));
-        return item;
-    }
-    if (!is_text(&item->event)) {
-        item->event = (struct sl_event){0};
-        item->unreadable = "an attribute of the envelope is no UTF-8 text";
-        return item;
-    }
-    item->has_event = true;
-    sl_sign_sha256(item->event.data, item->sha256);
-    if (!sl_str_empty(item->event.replay) && sl_str_to_int64(item->event.replay, &generation) && generation > 0 &&
-        generation <= GENERATION_MAX)
-        item->generation = (int)generation;
-    item->has_input = payload_read(&item->event, batch->decoded, &item->input, &err);
-    if (!item->has_input) {
-        item->input = (struct input){0};
-        item->unreadable = sl_arena_cstr(batch->decoded, sl_str_of(err.message));
-        return item;
-    }
-    tokens_prepare(ring, batch->decoded, &item->input);
-    return item;
-}
-
 /* Does the message stand where the next one of its partition is expected? Sets *ret_seen for one that was read before.
  */
 static bool joins(struct partition *partition, int64_t offset, bool *ret_seen)
@@ -147,7 +104,7 @@ bool batch_collect(struct batch *batch, struct shell *shell, rd_kafka_message_t 
                    LOG_INT("partition", messages[i]->partition), LOG_INT("expected", partition->fetched),
                    LOG_INT("offset", messages[i]->offset));
         partition->fetched = messages[i]->offset + 1;
-        struct item *item = decode(batch, shell->ring, messages[i]);
+        struct item *item = item_decode(batch->decoded, shell->ring, messages[i]);
         if (messages[i]->offset < partition->next)
             batch->told[batch->told_count++] = item;
         else

@@ -65,8 +65,8 @@ static struct names names_of(const struct attempt *attempt)
     return names;
 }
 
-static void queue_workspaces(const struct names *names, struct sl_arena *arena, struct pipeline *pipeline,
-                             struct commons_queries *queries)
+static void queue_workspaces(const struct names *names, bool only_looks, struct sl_arena *arena,
+                             struct pipeline *pipeline, struct commons_queries *queries)
 {
     struct sl_pg_params params;
     sl_pg_params_init(&params, arena);
@@ -74,7 +74,8 @@ static void queue_workspaces(const struct names *names, struct sl_arena *arena, 
     sl_pg_array(&params, names->workspaces);
     sl_pg_array(&params, names->tokens);
     sl_pg_array(&params, names->subscriptions);
-    (void)pipeline_add(pipeline, COMMONS_LOCK, &params);
+    if (!only_looks)
+        (void)pipeline_add(pipeline, COMMONS_LOCK, &params);
     queries->workspaces = pipeline_add(pipeline, COMMONS_WORKSPACES, &params);
     queries->members = pipeline_add(pipeline, COMMONS_MEMBERS, &params);
     queries->invites = pipeline_add(pipeline, COMMONS_INVITES, &params);
@@ -83,7 +84,7 @@ static void queue_workspaces(const struct names *names, struct sl_arena *arena, 
     if (!sl_pg_array_count(names->runs))
         return;
     sl_pg_array(&params, names->runs);
-    queries->runs = pipeline_add(pipeline, COMMONS_RUNS, &params);
+    queries->runs = pipeline_add(pipeline, only_looks ? COMMONS_RUNS_UNLOCKED : COMMONS_RUNS, &params);
 }
 
 struct commons_queries commons_load_queue(const struct attempt *attempt, struct pipeline *pipeline)
@@ -92,12 +93,13 @@ struct commons_queries commons_load_queue(const struct attempt *attempt, struct 
     struct names names = names_of(attempt);
     struct sl_pg_params params;
     if (names.has_readers)
-        queue_workspaces(&names, attempt->arena, pipeline, &queries);
+        queue_workspaces(&names, attempt->only_looks, attempt->arena, pipeline, &queries);
     if (names.stale_before_ms) {
         sl_pg_params_init(&params, attempt->arena);
         sl_pg_at_ms(&params, names.stale_before_ms);
         sl_pg_int8(&params, COMMONS_STALE_RUNS_MAX);
-        queries.stale_runs = pipeline_add(pipeline, COMMONS_STALE_RUNS, &params);
+        queries.stale_runs =
+            pipeline_add(pipeline, attempt->only_looks ? COMMONS_STALE_RUNS_UNLOCKED : COMMONS_STALE_RUNS, &params);
     }
     if (sl_pg_array_count(names.addresses)) {
         sl_pg_params_init(&params, attempt->arena);

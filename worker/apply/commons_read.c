@@ -35,10 +35,12 @@ const char COMMONS_SHARED_WORKFLOWS[] =
     "SELECT workspace_id, workflow_id, shared_by, shared_at FROM sluice.shared_workflows"
     " WHERE workspace_id " REACHED " ORDER BY workspace_id, workflow_id";
 #define RUN_COLUMNS "SELECT workspace_id, id, workflow_id, user_id, started_at, ended_at, end_reason FROM sluice.runs"
-const char COMMONS_RUNS[] =
-    RUN_COLUMNS " WHERE id = ANY($5::text[]) AND workspace_id " REACHED " ORDER BY workspace_id, id FOR NO KEY UPDATE";
-const char COMMONS_STALE_RUNS[] = RUN_COLUMNS " WHERE ended_at IS NULL AND started_at < $1 ORDER BY started_at LIMIT $2"
-                                              " FOR NO KEY UPDATE SKIP LOCKED";
+#define RUNS        RUN_COLUMNS " WHERE id = ANY($5::text[]) AND workspace_id " REACHED " ORDER BY workspace_id, id"
+#define STALE_RUNS  RUN_COLUMNS " WHERE ended_at IS NULL AND started_at < $1 ORDER BY started_at LIMIT $2"
+const char COMMONS_RUNS[] = RUNS " FOR NO KEY UPDATE";
+const char COMMONS_RUNS_UNLOCKED[] = RUNS;
+const char COMMONS_STALE_RUNS[] = STALE_RUNS " FOR NO KEY UPDATE SKIP LOCKED";
+const char COMMONS_STALE_RUNS_UNLOCKED[] = STALE_RUNS;
 const char COMMONS_EARLY_ACCESS[] =
     "SELECT email, joined_at FROM sluice.early_access WHERE email = ANY($1::text[]) ORDER BY email";
 

@@ -17,6 +17,8 @@ extern const char COMMONS_SHARED_WORKFLOWS[];
 extern const char COMMONS_RUNS[];         /* and $5: runs named; locks them */
 extern const char COMMONS_STALE_RUNS[];   /* $1: begun before, $2: at most so many; those that nobody else has locked */
 extern const char COMMONS_EARLY_ACCESS[]; /* $1: addresses */
+extern const char COMMONS_RUNS_UNLOCKED[]; /* for who only looks */
+extern const char COMMONS_STALE_RUNS_UNLOCKED[];
 
 struct workspace commons_read_workspace(const PGresult *result, int row, struct sl_arena *arena);
 struct member commons_read_member(const PGresult *result, int row, struct sl_arena *arena);

@@ -4,14 +4,17 @@
 #include "common/clock.h"
 #include "common/utf8.h"
 #include "worker/apply/message.h"
+#include "worker/apply/resolve.h"
 
 #define DLQ_HEADERS_MAX 12
 #define ERROR_BYTES_MAX 1000
+#define ATTEMPTS_MAX    1000000
 
 struct deadletters {
     struct sl_arena *arena;
     struct sl_pg_array *ids, *event_ids, *users, *sources, *types, *stages, *causes, *errors, *attempts;
     struct sl_pg_array *partitions, *offsets, *jobs, *first, *last;
+    struct sl_uuid *taken; /* the ids, count of them */
     size_t count, cap;
 };
 
@@ -24,8 +27,21 @@ static const char INSERT[] =
     " $14::timestamptz[]) AS d (id, event_id, user_id, source, type, stage, cause, error, attempts, partition,"
     " log_offset, job_id, first_at, last_at) ORDER BY id"
     " ON CONFLICT (id) DO UPDATE SET status = 'open', attempts = dead_letters.attempts + excluded.attempts,"
-    " cause = excluded.cause, error = excluded.error, topic = excluded.topic, partition = excluded.partition,"
-    " \"offset\" = excluded.\"offset\", user_id = excluded.user_id, last_at = excluded.last_at";
+    " previous = CASE WHEN jsonb_array_length(dead_letters.previous) < 20 THEN dead_letters.previous"
+    "  ELSE dead_letters.previous - 0 END || jsonb_build_array(jsonb_build_object('stage', dead_letters.stage,"
+    "  'cause', dead_letters.cause, 'error', dead_letters.error, 'at', dead_letters.last_at,"
+    "  'partition', dead_letters.partition, 'offset', dead_letters.\"offset\")),"
+    " stage = excluded.stage, cause = excluded.cause, error = excluded.error, topic = excluded.topic,"
+    " partition = excluded.partition, \"offset\" = excluded.\"offset\", event_id = excluded.event_id,"
+    " source = excluded.source, type = excluded.type, user_id = excluded.user_id, last_at = excluded.last_at,"
+    " seq = excluded.seq, replayed_at = NULL, closed_at = NULL, closed_by = NULL, reason = NULL";
+#define SETTLE                                                                                                         \
+    "UPDATE sluice.dead_letters l SET status = 'replayed', closed_at = $1, replayed_at = NULL WHERE l.status = 'open'"
+static const char SETTLE_EVENTS[] =
+    SETTLE " AND l.stage IN ('decode', 'decide', 'commit') AND l.event_id = ANY($2::text[])"
+           " AND (l.event_id, l.source) IN (SELECT * FROM unnest($2::text[], $3::text[]))";
+static const char SETTLE_LETTERS[] = SETTLE " AND l.stage IN ('decode', 'decide', 'commit') AND l.id = ANY($2::uuid[])";
+static const char SETTLE_JOBS[] = SETTLE " AND l.stage = 'execute' AND l.job_id = ANY($2::uuid[])";
 
 struct deadletters *deadletters_create(struct sl_arena *arena, size_t cap)
 {
@@ -46,6 +62,7 @@ struct deadletters *deadletters_create(struct sl_arena *arena, size_t cap)
         .jobs = sl_pg_array_create(arena, SL_PG_UUID),
         .first = sl_pg_array_create(arena, SL_PG_TIMESTAMPTZ),
         .last = sl_pg_array_create(arena, SL_PG_TIMESTAMPTZ),
+        .taken = sl_arena_alloc(arena, cap, sizeof(*letters->taken)),
         .cap = cap,
     };
     return letters;
@@ -56,8 +73,21 @@ size_t deadletters_count(const struct deadletters *letters)
     return letters->count;
 }
 
-struct sl_uuid deadletter_id(const struct item *item, const char *stage)
+static struct sl_uuid id_of_job(struct sl_uuid job_id)
 {
+    char text[SL_UUID_TEXT_BYTES];
+    sl_uuid_format(job_id, text);
+    const struct sl_str parts[] = {SL_STR("dead letter"), SL_STR("job"), sl_str_of(text)};
+    return sl_uuid_v5(SL_UUID_SPACE, parts, SL_ARRAY_LEN(parts));
+}
+
+struct sl_uuid deadletter_id(const struct deadletter *letter)
+{
+    const struct item *item = letter->item;
+    if (!sl_uuid_is_nil(letter->job_id))
+        return id_of_job(letter->job_id);
+    if (!sl_uuid_is_nil(item->letter_id))
+        return item->letter_id;
     char position[64];
     struct sl_str place = {.ptr = position};
     int64_t numbers[2] = {item->message->partition, item->message->offset};
@@ -69,7 +99,8 @@ struct sl_uuid deadletter_id(const struct item *item, const char *stage)
         } while (rest);
         position[place.len++] = '/';
     }
-    const struct sl_str of_event[] = {SL_STR("dead letter"), item->event.source, item->event.id, sl_str_of(stage)};
+    const struct sl_str of_event[] = {SL_STR("dead letter"), item->event.source, item->event.id,
+                                      sl_str_of(letter->stage)};
     const struct sl_str of_place[] = {SL_STR("dead letter"), place};
     return item->has_event ? sl_uuid_v5(SL_UUID_SPACE, of_event, SL_ARRAY_LEN(of_event))
                            : sl_uuid_v5(SL_UUID_SPACE, of_place, SL_ARRAY_LEN(of_place));
@@ -106,6 +137,24 @@ static int64_t received_at_ms(const struct deadletter *letter)
     return at_ms > 0 ? at_ms : letter->now_ms;
 }
 
+/* A replay says when its message died first, and how often. */
+static int64_t first_at_ms(const struct deadletter *letter)
+{
+    int64_t at_ms = 0;
+    return sl_clock_parse(item_header(letter->item, ITEM_HEADER_FIRST_AT), &at_ms) && at_ms > 0
+               ? at_ms
+               : received_at_ms(letter);
+}
+
+static int64_t attempts_so_far(const struct deadletter *letter)
+{
+    int64_t attempts = 0;
+    return sl_str_to_int64(item_header(letter->item, ITEM_HEADER_ATTEMPTS), &attempts) && attempts > 0 &&
+                   attempts < ATTEMPTS_MAX
+               ? attempts
+               : 0;
+}
+
 static void stage(struct deadletters *letters, struct shell *shell, const struct deadletter *letter,
                   struct sl_str error)
 {
@@ -117,8 +166,8 @@ static void stage(struct deadletters *letters, struct shell *shell, const struct
         {SL_STR("dlq_cause"), sl_str_of(letter->cause)},
         {SL_STR("dlq_error"), error},
         {SL_STR("dlq_stage"), sl_str_of(letter->stage)},
-        {SL_STR("dlq_attempts"), number_text(arena, letter->attempts)},
-        {SL_STR("dlq_first_at"), iso_text(arena, received_at_ms(letter))},
+        {SL_STR("dlq_attempts"), number_text(arena, attempts_so_far(letter) + letter->attempts)},
+        {SL_STR("dlq_first_at"), iso_text(arena, first_at_ms(letter))},
         {SL_STR("dlq_last_at"), iso_text(arena, letter->now_ms)},
         {SL_STR("dlq_topic"), SL_STR(SL_TOPIC_EVENTS)},
         {SL_STR("dlq_partition"), number_text(arena, message->partition)},
@@ -136,11 +185,16 @@ static void stage(struct deadletters *letters, struct shell *shell, const struct
 void deadletters_add(struct deadletters *letters, struct shell *shell, const struct deadletter *letter)
 {
     const struct item *item = letter->item;
+    const struct sl_uuid id = deadletter_id(letter);
+    for (size_t i = 0; i < letters->count; i++) {
+        if (sl_uuid_equal(letters->taken[i], id))
+            return;
+    }
     struct sl_str error = printable(letters->arena, letter->error);
     SL_ASSERT(letters->count < letters->cap);
-    letters->count++;
+    letters->taken[letters->count++] = id;
     stage(letters, shell, letter, error);
-    sl_pg_array_uuid(letters->ids, deadletter_id(item, letter->stage));
+    sl_pg_array_uuid(letters->ids, id);
     sl_pg_array_text_or_null(letters->event_ids, item->has_event ? item->event.id : SL_STR_NONE);
     sl_pg_array_text_or_null(letters->users, letter->user_id);
     sl_pg_array_text_or_null(letters->sources, item->has_event ? item->event.source : SL_STR_NONE);
@@ -152,7 +206,7 @@ void deadletters_add(struct deadletters *letters, struct shell *shell, const str
     sl_pg_array_int(letters->partitions, item->message->partition);
     sl_pg_array_int(letters->offsets, item->message->offset);
     sl_pg_array_uuid_or_null(letters->jobs, letter->job_id);
-    sl_pg_array_at_ms_or_null(letters->first, received_at_ms(letter));
+    sl_pg_array_at_ms_or_null(letters->first, first_at_ms(letter));
     sl_pg_array_at_ms_or_null(letters->last, letter->now_ms);
 }
 
@@ -171,4 +225,52 @@ void deadletters_queue(const struct deadletters *letters, struct pipeline *pipel
         sl_pg_array(&params, arrays[i]);
     sl_pg_text(&params, SL_STR(SL_TOPIC_EVENTS));
     (void)pipeline_add(pipeline, INSERT, &params);
+}
+
+/* Is there nothing more to decide about the event? */
+static bool is_over(const struct decision *decision)
+{
+    if (decision->kind != DECISION_DUPLICATE)
+        return decision->kind == DECISION_MADE;
+    if (decision->first)
+        return decision->first->kind == DECISION_MADE;
+    return decision->known->outcome == OUTCOME_APPLIED || decision->known->outcome == OUTCOME_REJECTED ||
+           decision->known->outcome == OUTCOME_IGNORED;
+}
+
+static void queue_settle(const struct attempt *attempt, const char *sql, struct sl_pg_array *first,
+                         struct sl_pg_array *second, struct pipeline *pipeline)
+{
+    struct sl_pg_params params;
+    if (!sl_pg_array_count(first))
+        return;
+    sl_pg_params_init(&params, attempt->arena);
+    sl_pg_at_ms(&params, attempt->now_ms);
+    sl_pg_array(&params, first);
+    if (second)
+        sl_pg_array(&params, second);
+    (void)pipeline_add(pipeline, sql, &params);
+}
+
+void deadletters_queue_settled(const struct attempt *attempt, struct pipeline *pipeline)
+{
+    struct sl_pg_array *ids = sl_pg_array_create(attempt->arena, SL_PG_TEXT);
+    struct sl_pg_array *sources = sl_pg_array_create(attempt->arena, SL_PG_TEXT);
+    struct sl_pg_array *letters = sl_pg_array_create(attempt->arena, SL_PG_UUID);
+    struct sl_pg_array *jobs = sl_pg_array_create(attempt->arena, SL_PG_UUID);
+    for (size_t i = 0; i < attempt->decided; i++) {
+        const struct decision *decision = &attempt->decisions[i];
+        bool is_made = decision->kind == DECISION_MADE;
+        if (is_made && decision->known && decision->known->outcome == OUTCOME_DEAD) {
+            sl_pg_array_text(ids, decision->item->event.id);
+            sl_pg_array_text(sources, decision->item->event.source);
+        }
+        if (!sl_uuid_is_nil(decision->item->letter_id) && is_over(decision))
+            sl_pg_array_uuid(letters, decision->item->letter_id);
+        if (is_made && decision->input->type == INPUT_JOB_RETRY && decision->outcome == OUTCOME_APPLIED)
+            sl_pg_array_uuid(jobs, resolve_job_id(decision->input));
+    }
+    queue_settle(attempt, SETTLE_EVENTS, ids, sources, pipeline);
+    queue_settle(attempt, SETTLE_LETTERS, letters, NULL, pipeline);
+    queue_settle(attempt, SETTLE_JOBS, jobs, NULL, pipeline);
 }

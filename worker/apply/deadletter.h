@@ -11,7 +11,7 @@ struct deadletter {
     const struct item *item;
     struct sl_str user_id; /* empty: nobody's */
     struct sl_uuid job_id; /* nil: no job's */
-    const char *stage;     /* decode, decide, commit, execute */
+    const char *stage;     /* decode, commit, execute */
     const char *cause;     /* a class to group by: unreadable, database, attempts_exhausted, … */
     struct sl_str error;
     int attempts;
@@ -21,13 +21,20 @@ struct deadletter {
 struct deadletters; /* those of one transaction */
 
 SL_MUST_CHECK struct deadletters *deadletters_create(struct sl_arena *arena, size_t cap);
-/* Stages the message in the outbox and notes the row. */
+/* Stages the message in the outbox and notes the row. A letter that is there already is left out: one death of it is
+ * enough for a transaction. */
 void deadletters_add(struct deadletters *letters, struct shell *shell, const struct deadletter *letter);
-/* Queues the rows, if there are any. The same event and stage again is the same row: open again, one attempt more. */
+/* Queues the rows, if there are any. The same letter again is the same row: open again, one attempt more, the death
+ * before it kept. */
 void deadletters_queue(const struct deadletters *letters, struct pipeline *pipeline);
 size_t deadletters_count(const struct deadletters *letters);
 
-/* The row's id: of the event and stage, or of the position where there is no event. Pure. */
-struct sl_uuid deadletter_id(const struct item *item, const char *stage);
+/* Queues the end of letters that the attempt's decisions settle: of events that were dead, of messages that say which
+ * letter they replay, and of jobs that are retried. */
+void deadletters_queue_settled(const struct attempt *attempt, struct pipeline *pipeline);
+
+/* The row's id: of the job where it is one's; of the letter that the message is a replay of; of the event and stage;
+ * of the position where there is no event. Pure. */
+struct sl_uuid deadletter_id(const struct deadletter *letter);
 
 #endif

@@ -129,7 +129,7 @@ static struct queries queue_all(struct pipeline *pipeline, const struct attempt 
 {
     struct queries queries = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, {0}};
     struct sl_arena *arena = attempt->arena;
-    if (attempt->unlinked_count) {
+    if (attempt->unlinked_count && !attempt->only_looks) {
         struct sl_pg_array *unlinked = sl_pg_array_create(arena, SL_PG_TEXT);
         for (size_t i = 0; i < attempt->unlinked_count; i++)
             sl_pg_array_text(unlinked, attempt->unlinked[i]);
@@ -139,9 +139,11 @@ static struct queries queue_all(struct pipeline *pipeline, const struct attempt 
     if (attempt->users.count) {
         struct sl_pg_array *users = user_array(attempt);
         struct sl_pg_array *jobs = named_uuids(attempt, resolve_job_id);
-        (void)queue_arrays(pipeline, arena, MAKE_USERS, users, NULL, NULL);
-        queries.users = queue_arrays(pipeline, arena, FACTS_USERS, users, NULL, NULL);
-        queries.jobs = queue_arrays(pipeline, arena, FACTS_JOBS, users, jobs, NULL);
+        const bool looks = attempt->only_looks;
+        if (!looks)
+            (void)queue_arrays(pipeline, arena, MAKE_USERS, users, NULL, NULL);
+        queries.users = queue_arrays(pipeline, arena, looks ? FACTS_USERS_UNLOCKED : FACTS_USERS, users, NULL, NULL);
+        queries.jobs = queue_arrays(pipeline, arena, looks ? FACTS_JOBS_UNLOCKED : FACTS_JOBS, users, jobs, NULL);
         queries.letters = queue_arrays(pipeline, arena, OPEN_LETTERS, users, NULL, NULL);
         queries.held = queue_arrays(pipeline, arena, HELD_EVENTS, users, NULL, NULL);
         queries.subscriptions =
@@ -418,7 +420,12 @@ static void read_accounts(struct attempt *attempt, const struct pipeline *pipeli
     attempt->accounts = sl_arena_alloc(attempt->arena, attempt->users.count + 1, sizeof(*attempt->accounts));
     if (!users)
         return;
-    SL_ASSERT((size_t)PQntuples(users) == attempt->users.count);
+    SL_ASSERT((size_t)PQntuples(users) == attempt->users.count || attempt->only_looks);
+    /* Who is new has a row by now, but for those who only look. */
+    for (size_t i = 0; attempt->only_looks && i < attempt->users.count; i++)
+        attempt->accounts[i].facts = (struct facts){.user = {.id = attempt->users.rows[i].key, .plan = SL_STR("free")},
+                                                    .policy = attempt->shell->policy,
+                                                    .commons = &attempt->commons};
     for (int row = 0; row < PQntuples(users); row++) {
         struct account *account = facts_account(attempt, sl_pg_get_text(users, row, 0));
         account->facts.user = facts_read_user(users, row, attempt->arena);

@@ -6,10 +6,12 @@
 #include "worker/apply/pending.h"
 #include "worker/apply/row.h"
 
-const char FACTS_USERS[] =
-    "SELECT id, email, plan, stripe_customer_id, email_created_s, invoice_created_s, invoice_rank, pending_checkout,"
-    " last_error, last_error_at, onboarding_complete, billing_created_s FROM sluice.users"
-    " WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE";
+#define USERS                                                                                                          \
+    "SELECT id, email, plan, stripe_customer_id, email_created_s, invoice_created_s, invoice_rank, pending_checkout,"  \
+    " last_error, last_error_at, onboarding_complete, billing_created_s FROM sluice.users"                             \
+    " WHERE id = ANY($1::text[]) ORDER BY id"
+const char FACTS_USERS[] = USERS " FOR NO KEY UPDATE";
+const char FACTS_USERS_UNLOCKED[] = USERS;
 const char FACTS_SUBSCRIPTIONS[] =
     "SELECT id, user_id, customer_id, status, price_id, tier, max_agents, max_messages_per_day, current_period_start,"
     " current_period_end, trial_end, cancel_at, canceled_at, cancel_at_period_end, object_created_s, object_rank,"
@@ -24,12 +26,14 @@ const char FACTS_AGENTS[] =
     " || ARRAY(SELECT agent_id FROM sluice.jobs WHERE id = ANY($3::uuid[]) AND agent_id IS NOT NULL))"
     " ORDER BY created_at, id";
 /* Locked in id order, as the executor does, so that nobody waits in a circle; read in the order decided afterwards. */
-const char FACTS_JOBS[] =
-    "SELECT id, user_id, agent_id, kind, status, backend, args, step, run_id, dispatched_run_id, error, cause_event_id,"
-    " cause_source, rule, seq, fence, generation, priority, deadline_at, claimed_at, heartbeat_at, ended_at, settled,"
-    " cancel_requested, answer_type, reply_to FROM sluice.jobs"
-    " WHERE (user_id = ANY($1::text[]) AND status IN ('queued', 'running', 'waiting')) OR id = ANY($2::uuid[])"
-    " ORDER BY id FOR UPDATE";
+#define JOBS                                                                                                           \
+    "SELECT id, user_id, agent_id, kind, status, backend, args, step, run_id, dispatched_run_id, error,"               \
+    " cause_event_id, cause_source, rule, seq, fence, generation, priority, deadline_at, claimed_at, heartbeat_at,"    \
+    " ended_at, settled, cancel_requested, answer_type, reply_to FROM sluice.jobs"                                     \
+    " WHERE (user_id = ANY($1::text[]) AND status IN ('queued', 'running', 'waiting')) OR id = ANY($2::uuid[])"        \
+    " ORDER BY id"
+const char FACTS_JOBS[] = JOBS " FOR UPDATE";
+const char FACTS_JOBS_UNLOCKED[] = JOBS;
 const char FACTS_TIMERS[] =
     "SELECT id, user_id, kind, subject, due_at, fired_at IS NOT NULL, cancelled_at IS NOT NULL FROM sluice.timers"
     " WHERE (user_id = ANY($1::text[]) AND fired_at IS NULL AND cancelled_at IS NULL) OR id = ANY($2::uuid[])"

@@ -12,7 +12,9 @@ extern const char FACTS_SUBSCRIPTIONS[];
 extern const char FACTS_AGENTS[];
 extern const char FACTS_JOBS[];
 extern const char FACTS_TIMERS[];
-extern const char FACTS_USAGES[]; /* $1, $2: users and days, pair by pair */
+extern const char FACTS_USAGES[];         /* $1, $2: users and days, pair by pair */
+extern const char FACTS_USERS_UNLOCKED[]; /* for who only looks */
+extern const char FACTS_JOBS_UNLOCKED[];
 
 struct user facts_read_user(const PGresult *result, int row, struct sl_arena *arena);
 struct subscription facts_read_subscription(const PGresult *result, int row, struct sl_arena *arena);

@@ -25,10 +25,6 @@ static const char FORGET_PARKED[] = "DELETE FROM sluice.parked_events p USING un
                                     " AS d (event_id, source) WHERE p.event_id = d.event_id AND p.source = d.source";
 static const char FORGET_HELD[] = "DELETE FROM sluice.held_events h USING unnest($1::text[], $2::text[])"
                                   " AS d (event_id, source) WHERE h.event_id = d.event_id AND h.source = d.source";
-static const char SETTLE_LETTERS[] =
-    "UPDATE sluice.dead_letters l SET status = 'replayed', last_at = $3 FROM unnest($1::text[], $2::text[])"
-    " AS d (event_id, source) WHERE l.event_id = d.event_id AND l.source = d.source AND l.status = 'open'"
-    " AND l.stage IN ('decode', 'decide', 'commit')";
 /* The first thousand come back to be produced at once; the sweep finds the rest. */
 static const char RELEASE[] =
     "WITH moved AS (DELETE FROM sluice.parked_events p USING unnest($1::text[], $2::text[]) AS l (customer_id, user_id)"
@@ -104,7 +100,7 @@ static void waiting_queue(const struct waiting *waiting, const char *sql, struct
     (void)pipeline_add(pipeline, sql, &params);
 }
 
-/* Events that had waited (or were dead) and are decided now: what stands of them elsewhere goes. */
+/* Events that had waited and are decided now: what stands of them elsewhere goes. */
 static void queue_ended(const struct attempt *attempt, enum outcome was, const char *sql, struct pipeline *pipeline)
 {
     struct sl_pg_params params;
@@ -123,8 +119,6 @@ static void queue_ended(const struct attempt *attempt, enum outcome was, const c
     sl_pg_params_init(&params, attempt->arena);
     sl_pg_array(&params, ids);
     sl_pg_array(&params, sources);
-    if (was == OUTCOME_DEAD)
-        sl_pg_at_ms(&params, attempt->now_ms);
     (void)pipeline_add(pipeline, sql, &params);
 }
 
@@ -143,7 +137,6 @@ void parking_queue(struct attempt *attempt, struct pipeline *pipeline)
     waiting_queue(&held, HOLD, pipeline, attempt->arena);
     queue_ended(attempt, OUTCOME_PARKED, FORGET_PARKED, pipeline);
     queue_ended(attempt, OUTCOME_HELD, FORGET_HELD, pipeline);
-    queue_ended(attempt, OUTCOME_DEAD, SETTLE_LETTERS, pipeline);
 }
 
 int parking_queue_release(struct attempt *attempt, struct pipeline *pipeline)

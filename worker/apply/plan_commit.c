@@ -264,6 +264,7 @@ static int queue_state(struct attempt *attempt, struct pipeline *pipeline)
     int answers = answers_queue(attempt, pipeline);
     parking_queue(attempt, pipeline);
     stage_notices(attempt);
+    deadletters_queue_settled(attempt, pipeline); /* before those who die: a job may be retried and fail in one batch */
     deadletters_queue(collect_letters(attempt), pipeline);
     return answers;
 }

@@ -7,6 +7,8 @@
 static const char CUSTOMERS[] =
     "SELECT id, user_id FROM sluice.customers WHERE id = ANY($1::text[]) AND user_id IS NOT NULL";
 static const char SUBSCRIPTIONS[] = "SELECT id, user_id FROM sluice.subscriptions WHERE id = ANY($1::text[])";
+/* For who only looks: nothing is locked, and nothing moves meanwhile. */
+static const char BEGIN_TO_LOOK[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 static const char JOBS[] = "SELECT id, user_id FROM sluice.jobs WHERE id = ANY($1::uuid[])";
 
 struct sl_str resolve_subscription_id(const struct input *input)
@@ -259,7 +261,7 @@ bool resolve_owners(struct attempt *attempt, struct sl_err *err)
     struct pipeline pipeline;
     collect(attempt);
     pipeline_init(&pipeline, attempt->shell->pg, err);
-    (void)pipeline_add(&pipeline, SL_PG_BEGIN, NULL);
+    (void)pipeline_add(&pipeline, attempt->only_looks ? BEGIN_TO_LOOK : SL_PG_BEGIN, NULL);
     int customers = queue_lookup(&pipeline, CUSTOMERS, &attempt->customers, SL_PG_TEXT, attempt->arena);
     int subscriptions = queue_lookup(&pipeline, SUBSCRIPTIONS, &attempt->subscriptions, SL_PG_TEXT, attempt->arena);
     int jobs = queue_lookup(&pipeline, JOBS, &attempt->jobs, SL_PG_UUID, attempt->arena);

@@ -2,7 +2,8 @@
  * came.
  *
  * Their rows stay until they are decided, so that apply keeps the order: what comes for that user meanwhile is held
- * behind them.
+ * behind them. A user's next ones go when all that went before are decided: what a crash left in the outbox for a
+ * while would else be overtaken, and those behind it held, and published, again and again.
  */
 #include "worker/sweep/chores.h"
 
@@ -11,7 +12,8 @@
 static const char RELEASE[] =
     "WITH due AS (SELECT h.seq FROM sluice.held_events h WHERE h.released_at IS NULL AND NOT EXISTS ("
     " SELECT FROM sluice.dead_letters l WHERE l.user_id = h.user_id AND l.status = 'open'"
-    " AND l.stage IN ('decide', 'commit')) ORDER BY h.seq LIMIT $1 FOR UPDATE SKIP LOCKED),"
+    " AND l.stage IN ('decide', 'commit')) AND NOT EXISTS (SELECT FROM sluice.held_events p"
+    " WHERE p.user_id = h.user_id AND p.released_at IS NOT NULL) ORDER BY h.seq LIMIT $1 FOR UPDATE SKIP LOCKED),"
     " released AS (UPDATE sluice.held_events h SET released_at = now() FROM due WHERE h.seq = due.seq"
     " RETURNING h.seq, h.source, h.event_id, h.user_id, h.headers, h.value)"
     " INSERT INTO sluice.outbox (topic, key, headers, value)"
