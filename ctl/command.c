@@ -2,23 +2,35 @@
 #include "ctl/command.h"
 
 #include <poll.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/json.h"
-#include "ctl/audit.h"
 #include "ctl/publish.h"
 #include "ctl/query.h"
 
 #define OUTCOME_POLL_MS 100
 
-bool command_event(const char *type, const char *user_id, const char *subject, json_t *data, const char *event_id,
-                   int64_t now_ms, struct sl_buf *body, struct sl_event *ret_event, struct sl_err *err)
+void command_actor(char ret_actor[COMMAND_ACTOR_BYTES])
+{
+    const char *sudo = getenv("SUDO_USER");
+    /* cppcheck-suppress getpwuidCalled ; there is one thread */
+    const struct passwd *entry = getpwuid(getuid());
+    const char *login = entry ? entry->pw_name : "unknown";
+    (void)snprintf(ret_actor, COMMAND_ACTOR_BYTES, "ops:%s", sudo && *sudo ? sudo : login);
+}
+
+/* `data` is taken. */
+static bool make(const char *type, const char *subject, const char *user_id, json_t *data, const char *event_id,
+                 int64_t now_ms, struct sl_buf *body, struct sl_event *ret_event, struct sl_err *err)
 {
     static char ce_type[64];
-    char actor[AUDIT_ACTOR_BYTES];
+    char actor[COMMAND_ACTOR_BYTES];
     char now[SL_CLOCK_ISO_BYTES];
-    audit_actor(actor);
+    command_actor(actor);
     (void)snprintf(ce_type, sizeof(ce_type), "command.%s", type);
     sl_clock_format_iso(now_ms, now);
     (void)json_object_set_new(data, "user_id", json_string(user_id));
@@ -28,7 +40,7 @@ bool command_event(const char *type, const char *user_id, const char *subject, j
         return sl_err_set(err, SL_ERR_PERMANENT, "the command does not fit a message");
     *ret_event = (struct sl_event){
         .id = sl_str_of(event_id),
-        .source = SL_STR("/sluice/ctl"),
+        .source = SL_STR(COMMAND_SOURCE),
         .type = sl_str_of(ce_type),
         .subject = sl_str_of(subject),
         .partition_key = sl_str_of(user_id),
@@ -38,6 +50,12 @@ bool command_event(const char *type, const char *user_id, const char *subject, j
         .received_at_ms = now_ms,
     };
     return true;
+}
+
+bool command_about_job(const char *type, const char *job_id, const char *user_id, const char *event_id, int64_t now_ms,
+                       struct sl_buf *body, struct sl_event *ret_event, struct sl_err *err)
+{
+    return make(type, job_id, user_id, json_pack("{s:s}", "job_id", job_id), event_id, now_ms, body, ret_event, err);
 }
 
 bool command_publish(struct ctl *ctl, const char *type, const char *user_id, const char *subject, json_t *data,
@@ -50,7 +68,7 @@ bool command_publish(struct ctl *ctl, const char *type, const char *user_id, con
     sl_random_bytes(random, sizeof(random));
     sl_uuid_format(sl_uuid_v7(now_ms, random), ret_event_id);
     sl_buf_init(&body, COMMAND_BYTES_MAX);
-    bool ok = command_event(type, user_id, subject, data, ret_event_id, now_ms, &body, &event, err) &&
+    bool ok = make(type, subject, user_id, data, ret_event_id, now_ms, &body, &event, err) &&
               publish_event(ctl->config, &event, err);
     sl_buf_deinit(&body);
     return ok;
@@ -60,7 +78,7 @@ bool command_publish(struct ctl *ctl, const char *type, const char *user_id, con
 enum ctl_exit command_await(struct ctl *ctl, const char *event_id, int64_t wait_s)
 {
     static const char OUTCOME[] = "SELECT outcome, error_code, result->>'message' FROM sluice.events"
-                                  " WHERE id = $1 AND source = '/sluice/ctl'";
+                                  " WHERE id = $1 AND source = '" COMMAND_SOURCE "'";
     const char *values[] = {event_id};
     const int64_t deadline_ms = sl_clock_mono_ms() + wait_s * 1000;
     struct sl_err err = {0};

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "ctl/audit.h"
 #include "ctl/command.h"
 #include "ctl/dlq.h"
 #include "ctl/query.h"
@@ -52,10 +51,10 @@ static bool discard(struct ctl *ctl, const struct dlq_filter *filter, int64_t li
                     struct sl_err *err)
 {
     const char *values[DLQ_FILTER_PARAMS + 3];
-    char actor[AUDIT_ACTOR_BYTES];
+    char actor[COMMAND_ACTOR_BYTES];
     char portion[24];
     int64_t done = 0;
-    audit_actor(actor);
+    command_actor(actor);
     memcpy(values, filter->values, sizeof(filter->values));
     values[DLQ_FILTER_PARAMS] = portion;
     values[DLQ_FILTER_PARAMS + 1] = actor;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "ctl/audit.h"
 #include "ctl/command.h"
 #include "ctl/query.h"
 
@@ -172,8 +171,8 @@ bool dlq_retry_event(const struct dlq_letter *letter, int64_t now_ms, struct sl_
 {
     static char job_id[SL_UUID_TEXT_BYTES];
     sl_uuid_format(letter->job_id, job_id);
-    return command_event("job.retry", letter->job_user_id.ptr, job_id, json_pack("{s:s}", "job_id", job_id),
-                         letter->retry_id, now_ms, body, ret_event, err);
+    return command_about_job("job.retry", job_id, letter->job_user_id.ptr, letter->retry_id, now_ms, body, ret_event,
+                             err);
 }
 
 bool dlq_publisher_add(struct dlq_publisher *publisher, const struct dlq_letter *letter, int64_t now_ms,
@@ -217,7 +216,7 @@ static bool run_marked(struct ctl *ctl, const char *sql, const struct sl_pg_para
 
 static bool mark(struct dlq_publisher *publisher, struct ctl *ctl, struct sl_err *err)
 {
-    char actor[AUDIT_ACTOR_BYTES];
+    char actor[COMMAND_ACTOR_BYTES];
     struct sl_pg_params params;
     struct sl_arena *arena = sl_arena_create(ARENA_BYTES_MAX);
     struct sl_pg_array *ids = sl_pg_array_create(arena, SL_PG_UUID);
@@ -229,7 +228,7 @@ static bool mark(struct dlq_publisher *publisher, struct ctl *ctl, struct sl_err
         sl_pg_array_int(seqs, letter->seq);
         sl_pg_array_text_or_null(retries, dlq_letter_is_job(letter) ? sl_str_of(letter->retry_id) : SL_STR_NONE);
     }
-    audit_actor(actor);
+    command_actor(actor);
     sl_pg_params_init(&params, arena);
     sl_pg_array(&params, ids);
     sl_pg_array(&params, seqs);
@@ -259,7 +258,7 @@ bool dlq_publisher_flush(struct dlq_publisher *publisher, struct ctl *ctl, size_
 bool dlq_close_decided(struct ctl *ctl, const struct dlq_letter *letters, size_t count, size_t *ret_closed,
                        struct sl_err *err)
 {
-    char actor[AUDIT_ACTOR_BYTES];
+    char actor[COMMAND_ACTOR_BYTES];
     struct sl_pg_params params;
     struct sl_arena *arena = sl_arena_create(ARENA_BYTES_MAX);
     struct sl_pg_array *ids = sl_pg_array_create(arena, SL_PG_UUID);
@@ -268,7 +267,7 @@ bool dlq_close_decided(struct ctl *ctl, const struct dlq_letter *letters, size_t
             sl_pg_array_uuid(ids, letters[i].id);
     }
     size_t over = sl_pg_array_count(ids);
-    audit_actor(actor);
+    command_actor(actor);
     sl_pg_params_init(&params, arena);
     sl_pg_array(&params, ids);
     sl_pg_text(&params, sl_str_of(actor));

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/audit.h"
+#include "ctl/command.h"
 #include "ctl/query.h"
 
 static const char *const NAMES[] = {"hetzner", "github-actions", "provisioner", "github", "resend", "stripe", "graph"};
@@ -51,8 +51,8 @@ static const char *known_name(const struct ctl *ctl)
 static bool change(struct ctl *ctl, const char *sql, const char *name, const char *reason, PGresult **ret_row,
                    struct sl_err *err)
 {
-    char actor[AUDIT_ACTOR_BYTES];
-    audit_actor(actor);
+    char actor[COMMAND_ACTOR_BYTES];
+    command_actor(actor);
     const char *values[] = {name, actor, reason};
     return query_run(ctl, sql, values, sql == PAUSE ? 3 : 2, ret_row, err);
 }

@@ -6,7 +6,7 @@
 PACKAGES=(
     ca-certificates curl gcc libc6-dev binutils cmake ninja-build pkg-config
     librdkafka-dev libcurl4-openssl-dev libjansson-dev libpq-dev libssl-dev libmicrohttpd-dev libinih-dev libjwt-dev
-    libcmocka-dev python3 python3-venv maven "openjdk-17-jre-headless|default-jre-headless" postgresql
+    libcmocka-dev groff-base python3 python3-venv maven "openjdk-17-jre-headless|default-jre-headless" postgresql
 )
 # shellcheck disable=SC2034 # test.sh and ./dev use it
 PACKAGES_FUZZ=("clang-14|clang" "libclang-rt-14-dev|libclang-rt-dev|clang")

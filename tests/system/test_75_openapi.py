@@ -199,6 +199,8 @@ def test_reads_of_somebody_who_has_something(world):
 def families(headers):
     """Which schema the value of an event of this type has, if we have one."""
     kind = headers["ce_type"].partition(".")[0]
+    if headers["ce_type"] == "command.agent.repair":
+        return "agent.repair.json"
     known = {"command": "command.json", "job": "job.json", "timer": "timer.json", "member": "member.removed.json"}
     if kind == "callback" and headers["ce_type"].partition(".")[2] in ("claimed", "heartbeat", "completed", "failed"):
         return "callback.json"
