@@ -23,7 +23,7 @@ static const char EVENT[] = EVENT_COLUMNS " WHERE id = $1 AND ($2::text IS NULL 
 /* Decisions that changed a job, but for the one that made it. */
 static const char EVENTS_OF_JOB[] = EVENT_COLUMNS
     " WHERE user_id = (SELECT user_id FROM sluice.jobs WHERE id = $1::text::uuid) AND result->'job_ids' ? $1::text"
-    " AND received_at >= (SELECT created_at FROM sluice.jobs WHERE id = $1::text::uuid) - interval '1 hour'"
+    " AND received_at >= (SELECT created_at FROM sluice.jobs WHERE id = $1::text::uuid) - interval '7 days'"
     " AND NOT EXISTS (SELECT FROM sluice.jobs j WHERE j.id = $1::text::uuid AND j.cause_event_id = e.id"
     "  AND j.cause_source = e.source) ORDER BY decided_no NULLS FIRST, decided_at LIMIT 200";
 static const char EVENTS_OF_AGENT[] = EVENT_COLUMNS
