@@ -61,6 +61,11 @@ enum ctl_exit dlq_list(struct ctl *ctl);
 enum ctl_exit dlq_show(struct ctl *ctl);
 enum ctl_exit dlq_replay(struct ctl *ctl);
 enum ctl_exit dlq_discard(struct ctl *ctl);
+enum ctl_exit events_tail(struct ctl *ctl);
+enum ctl_exit replay_run(struct ctl *ctl);
+enum ctl_exit explain_event(struct ctl *ctl);
+enum ctl_exit explain_job(struct ctl *ctl);
+enum ctl_exit explain_agent(struct ctl *ctl);
 
 /* "sluicectl: <message>", detail and hint on stderr; the exit code that fits the error's class. */
 enum ctl_exit ctl_fail(const struct sl_err *err);

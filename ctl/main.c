@@ -25,6 +25,9 @@ static const char *const DLQ_REPLAY_OPTIONS[] = {"source", "type",  "cause",  "u
 static const char *const DLQ_DISCARD_OPTIONS[] = {"source", "type", "cause", "user",   "stage", "since",
                                                   "until",  "id",   "limit", "reason", NULL};
 
+static const char *const EVENTS_TAIL_OPTIONS[] = {"user", "type", "outcome", "limit", NULL};
+static const char *const REPLAY_OPTIONS[] = {"from", "to", "user", "limit", NULL};
+
 static const struct ctl_command COMMANDS[] = {
     {"migrate", NULL, "", "bring the database's schema forward (--dry-run: say what is due)", NO_OPTIONS, 0, false,
      migrate_run},
@@ -63,6 +66,14 @@ static const struct ctl_command COMMANDS[] = {
      DLQ_REPLAY_OPTIONS, -1, false, dlq_replay},
     {"dlq", "discard", "[ID]", "give letters up; what waits behind them goes on (asks unless --yes)",
      DLQ_DISCARD_OPTIONS, -1, false, dlq_discard},
+    {"events", "tail", "", "follow decisions as they are made, until Ctrl-C (--limit N: until so many came)",
+     EVENTS_TAIL_OPTIONS, 0, false, events_tail},
+    {"explain", "event", "ID", "why: from the request through the decision to every cloud call that came of it",
+     EVENTS_SHOW_OPTIONS, 1, false, explain_event},
+    {"explain", "job", "ID", "the same of the event that made a job", NO_OPTIONS, 1, false, explain_job},
+    {"explain", "agent", "ID", "the same of every event that changed an agent", NO_OPTIONS, 1, false, explain_agent},
+    {"replay", NULL, "", "decide the log again by this build's rules and say what differs (--dry-run: it never writes)",
+     REPLAY_OPTIONS, 0, false, replay_run},
 };
 
 static void print_options(const struct ctl_command *row)

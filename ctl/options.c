@@ -12,6 +12,7 @@ static const char *const NAMES[OPTION_VALUE_COUNT] = {
     [OPTION_SINCE] = "since",   [OPTION_UNTIL] = "until",   [OPTION_LIMIT] = "limit",     [OPTION_WAIT] = "wait",
     [OPTION_CAUSE] = "cause",   [OPTION_STAGE] = "stage",   [OPTION_ID] = "id",           [OPTION_CANARY] = "canary",
     [OPTION_RATE] = "rate",     [OPTION_REASON] = "reason", [OPTION_GRACE] = "grace",     [OPTION_HOOK] = "hook",
+    [OPTION_FROM] = "from",     [OPTION_TO] = "to",
 };
 
 struct flag {

@@ -27,6 +27,8 @@ enum option {
     OPTION_REASON,
     OPTION_GRACE,
     OPTION_HOOK,
+    OPTION_FROM,
+    OPTION_TO,
     OPTION_VALUE_COUNT
 };
 

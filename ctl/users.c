@@ -12,8 +12,8 @@ static const struct page_part PARTS[] = {
      " LEFT JOIN sluice.workspace_billing_cycles c ON c.workspace_id = w.id"
      " WHERE m.user_id = $1 ORDER BY m.joined_at"},
     {"timers", "Timers to come", "none",
-     "SELECT kind, subject, due_at FROM sluice.timers WHERE user_id = $1 AND fired_at IS NULL AND cancelled_at IS NULL"
-     " ORDER BY due_at"},
+     "SELECT kind, subject, due_at FROM sluice.timers WHERE user_id = $1 AND decided_at IS NULL"
+     " AND cancelled_at IS NULL ORDER BY due_at"},
     {"agents", "Agents", "none",
      "SELECT id, name, backend, region, status, status_reason, server_id, server_ip FROM sluice.agents"
      " WHERE user_id = $1 ORDER BY created_at"},

@@ -89,7 +89,7 @@ static void add_timer(uint64_t *digest, const struct timer *row)
     add_text(digest, row->kind);
     add_text(digest, row->subject);
     add_number(digest, row->due_at_ms);
-    add_number(digest, row->fired * 2 + row->cancelled);
+    add_number(digest, row->decided * 2 + row->cancelled);
 }
 
 static void add_id(uint64_t *digest, struct sl_uuid id)

@@ -141,7 +141,7 @@ static bool read_timer(struct world *world, struct sl_str rest, struct sl_str *r
         subject.len == 1 ? world_timer(world, kind, subject.ptr[0], 500) : world_timer_of(world, kind, subject, 500);
     struct named_member members[] = {
         {.key = "due", .number = &row->due_at_ms},
-        {.key = "fired", .flag = &row->fired},
+        {.key = "decided", .flag = &row->decided},
         {.key = "cancelled", .flag = &row->cancelled},
     };
     return set_members(rest, members, SL_ARRAY_LEN(members), ret_problem);

@@ -11,11 +11,13 @@
 #include "common/log.h"
 #include "worker/apply/announce.h"
 #include "worker/apply/deadletter.h"
+#include "worker/apply/digest.h"
 #include "worker/apply/facts_load.h"
 #include "worker/apply/outcome.h"
 #include "worker/apply/parking.h"
 #include "worker/apply/plan_commit.h"
 #include "worker/apply/resolve.h"
+#include "worker/apply/seen.h"
 
 /* When the attempt has taken this much, the rest of its events go to the next one: plans need room in proportion to the
  * facts. */
@@ -133,7 +135,9 @@ static void decide_one(struct attempt *attempt, struct decision *decision)
     nobody.policy = attempt->shell->policy;
     struct facts *facts = decision->account ? &decision->account->facts : &nobody;
     struct plan *plan = plan_create(attempt->arena, facts, input);
+    decision->seen_json = seen_write(attempt->arena, facts, input);
     decide(facts, input, plan);
+    decision->effects = digest_of_plan(facts, plan);
     decision->kind = DECISION_MADE;
     decision->plan = plan;
     decision->outcome = plan->outcome;

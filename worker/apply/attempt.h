@@ -47,6 +47,8 @@ struct decision {
     const struct decision *first; /* the decision of the same id earlier in the batch */
     struct plan *plan;
     enum outcome outcome;
+    struct sl_str seen_json;    /* events.seen */
+    int64_t effects;            /* events.effects, of a plan */
     struct sl_str result_json;  /* events.result */
     struct sl_str outcome_json; /* for the outcomes topic and for who waits; empty: told to nobody now */
     bool answered;              /* after the commit: the command that the plan answers was waiting for it */
@@ -95,6 +97,9 @@ SL_MUST_CHECK enum attempt_end attempt_run(struct shell *shell, struct sl_arena 
  * the transaction, loads, and decides a prefix, `decided`. The caller ends the transaction. *ret_moved: nothing was
  * decided, see facts_load. */
 SL_MUST_CHECK bool attempt_decide(struct attempt *attempt, bool *ret_moved, struct sl_err *err);
+
+/* The message of the events row of an event that was buried so. */
+#define ATTEMPT_BURIED "the event can't be committed: see its dead letter"
 
 /* The one event that breaks its transaction, for the reason `why`: dead letter, events row, position, in a transaction
  * of their own. */

@@ -17,10 +17,13 @@ static const char FORGET_HELD[] = "DELETE FROM sluice.held_events WHERE event_id
 static const char EVENT[] =
     "INSERT INTO sluice.events AS e (source, id, type, user_id, topic, partition, \"offset\", sha256, outcome, "
     "generation,"
-    " result, received_at, decided_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'dead', $9, $10, $11, $12)"
+    " result, received_at, decided_at, decided_no)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'dead', $9, $10, $11, $12, nextval('sluice.decision_no'))"
     " ON CONFLICT (id, source) DO UPDATE SET outcome = 'dead', user_id = excluded.user_id, topic = excluded.topic,"
     " partition = excluded.partition, \"offset\" = excluded.\"offset\", generation = excluded.generation,"
-    " result = excluded.result, decided_at = excluded.decided_at WHERE e.outcome IN ('parked', 'held', 'dead')";
+    " result = excluded.result, decided_at = excluded.decided_at, decided_no = excluded.decided_no, rule = NULL,"
+    " error_code = NULL, effects = NULL, seen = NULL, earlier = sluice.decisions_earlier(e)"
+    " WHERE e.outcome IN ('parked', 'held', 'dead')";
 static const char LOCK_USER[] = "SELECT id FROM sluice.users WHERE id = $1 FOR NO KEY UPDATE";
 
 /* Whose it is, as far as that can be found out: what breaks the event may break the question too. */
@@ -47,7 +50,7 @@ static void queue_event(struct pipeline *pipeline, struct sl_arena *arena, const
     sl_pg_int8(&params, item->message->offset);
     sl_pg_bytea(&params, (struct sl_str){(const char *)item->sha256, sizeof(item->sha256)});
     sl_pg_int4(&params, item->generation);
-    sl_pg_jsonb(&params, outcome_result_of_message(arena, "the event can't be committed: see its dead letter"));
+    sl_pg_jsonb(&params, outcome_result_of_message(arena, ATTEMPT_BURIED));
     sl_pg_at_ms(&params, item->event.received_at_ms > 0 ? item->event.received_at_ms : 1);
     sl_pg_at_ms(&params, letter->now_ms);
     (void)pipeline_add(pipeline, EVENT, &params);

@@ -35,8 +35,8 @@ const char FACTS_AGENTS[] =
 const char FACTS_JOBS[] = JOBS " FOR UPDATE";
 const char FACTS_JOBS_UNLOCKED[] = JOBS;
 const char FACTS_TIMERS[] =
-    "SELECT id, user_id, kind, subject, due_at, fired_at IS NOT NULL, cancelled_at IS NOT NULL FROM sluice.timers"
-    " WHERE (user_id = ANY($1::text[]) AND fired_at IS NULL AND cancelled_at IS NULL) OR id = ANY($2::uuid[])"
+    "SELECT id, user_id, kind, subject, due_at, decided_at IS NOT NULL, cancelled_at IS NOT NULL FROM sluice.timers"
+    " WHERE (user_id = ANY($1::text[]) AND decided_at IS NULL AND cancelled_at IS NULL) OR id = ANY($2::uuid[])"
     " ORDER BY id";
 
 const char FACTS_USAGES[] = "SELECT u.user_id, (u.day - date '1970-01-01')::bigint, u.metric, u.count, u.told_at"
@@ -155,7 +155,7 @@ struct timer facts_read_timer(const PGresult *result, int row, struct sl_arena *
     timer.kind = row_text(&at);
     timer.subject = row_text(&at);
     timer.due_at_ms = row_at_ms(&at);
-    timer.fired = row_bool(&at);
+    timer.decided = row_bool(&at);
     timer.cancelled = row_bool(&at);
     return timer;
 }

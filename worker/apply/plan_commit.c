@@ -25,23 +25,28 @@ static const char AUDITS[] =
     " AS n (actor, user_id, action, target, event_id, rule, detail, position) ORDER BY position";
 #define EVENT_COLUMNS                                                                                                  \
     " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bytea[], $8::text[],"   \
-    " $9::text[], $10::text[], $11::int[], $12::jsonb[], $13::timestamptz[]) AS n (source, id, type, user_id,"         \
-    " partition, log_offset, sha256, outcome, error_code, rule, generation, result, received_at)"
+    " $9::text[], $10::text[], $11::int[], $12::jsonb[], $13::timestamptz[], $14::int[], $15::bigint[], $16::jsonb[])" \
+    " AS n (source, id, type, user_id, partition, log_offset, sha256, outcome, error_code, rule, generation, result,"  \
+    " received_at, place, effects, seen)"
+/* Taken behind the locks on all that is decided over: what is decided later has a higher one. */
+static const char DECISION_NO[] = "SELECT nextval('sluice.decision_no')";
 static const char EVENTS_NEW[] =
     "INSERT INTO sluice.events (source, id, type, user_id, topic, partition, \"offset\", sha256, outcome, error_code,"
-    " rule, generation, result, received_at, decided_at)"
-    " SELECT source, id, type, user_id, $14, partition, log_offset, sha256, outcome, error_code, rule, generation,"
-    " result, received_at, $15" EVENT_COLUMNS " ORDER BY id, source";
-/* An event that waited or was dead, decided again: its row says where it was decided. */
+    " rule, generation, result, received_at, decided_at, decided_no, effects, seen)"
+    " SELECT source, id, type, user_id, $17, partition, log_offset, sha256, outcome, error_code, rule, generation,"
+    " result, received_at, $18, currval('sluice.decision_no') + place, effects, seen" EVENT_COLUMNS
+    " ORDER BY id, source";
+/* An event that waited or was dead, decided again: its row says where it was decided, and keeps what it said before. */
 static const char EVENTS_AGAIN[] =
-    "UPDATE sluice.events e SET user_id = n.user_id, topic = $14, partition = n.partition, \"offset\" = n.log_offset,"
+    "UPDATE sluice.events e SET user_id = n.user_id, topic = $17, partition = n.partition, \"offset\" = n.log_offset,"
     " outcome = n.outcome, error_code = n.error_code, rule = n.rule, generation = n.generation, result = n.result,"
-    " decided_at = $15" EVENT_COLUMNS " WHERE e.id = n.id AND e.source = n.source"
+    " decided_at = $18, decided_no = currval('sluice.decision_no') + n.place, effects = n.effects, seen = n.seen,"
+    " earlier = sluice.decisions_earlier(e)" EVENT_COLUMNS " WHERE e.id = n.id AND e.source = n.source"
     " AND e.outcome IN ('parked', 'held', 'dead')";
 
 struct event_rows {
     struct sl_pg_array *sources, *ids, *types, *users, *partitions, *offsets, *digests, *outcomes, *errors, *rules;
-    struct sl_pg_array *generations, *results, *received;
+    struct sl_pg_array *generations, *results, *received, *places, *effects, *seen;
 };
 
 static struct event_rows event_rows_create(struct sl_arena *arena)
@@ -60,10 +65,14 @@ static struct event_rows event_rows_create(struct sl_arena *arena)
         .generations = sl_pg_array_create(arena, SL_PG_INT4),
         .results = sl_pg_array_create(arena, SL_PG_JSONB),
         .received = sl_pg_array_create(arena, SL_PG_TIMESTAMPTZ),
+        .places = sl_pg_array_create(arena, SL_PG_INT4),
+        .effects = sl_pg_array_create(arena, SL_PG_INT8),
+        .seen = sl_pg_array_create(arena, SL_PG_JSONB),
     };
 }
 
-static void event_row(struct event_rows *rows, const struct decision *decision)
+/* `place`: among the events of its transaction. */
+static void event_row(struct event_rows *rows, const struct decision *decision, size_t place)
 {
     const struct item *item = decision->item;
     const struct plan *plan = decision->plan;
@@ -81,14 +90,21 @@ static void event_row(struct event_rows *rows, const struct decision *decision)
     sl_pg_array_int(rows->generations, item->generation);
     sl_pg_array_text_or_null(rows->results, decision->result_json);
     sl_pg_array_at_ms_or_null(rows->received, item->event.received_at_ms > 0 ? item->event.received_at_ms : 1);
+    sl_pg_array_int(rows->places, (int64_t)place);
+    if (plan)
+        sl_pg_array_int(rows->effects, decision->effects);
+    else
+        sl_pg_array_null(rows->effects);
+    sl_pg_array_text_or_null(rows->seen, decision->seen_json);
 }
 
 static void event_rows_queue(const struct event_rows *rows, const struct attempt *attempt, const char *sql,
                              struct pipeline *pipeline)
 {
     struct sl_pg_array *const arrays[] = {
-        rows->sources,  rows->ids,    rows->types, rows->users,       rows->partitions, rows->offsets,  rows->digests,
-        rows->outcomes, rows->errors, rows->rules, rows->generations, rows->results,    rows->received,
+        rows->sources,  rows->ids,      rows->types,   rows->users, rows->partitions,  rows->offsets,
+        rows->digests,  rows->outcomes, rows->errors,  rows->rules, rows->generations, rows->results,
+        rows->received, rows->places,   rows->effects, rows->seen,
     };
     struct sl_pg_params params;
     if (!sl_pg_array_count(rows->ids))
@@ -109,7 +125,7 @@ static void queue_events(const struct attempt *attempt, struct pipeline *pipelin
         const struct decision *decision = &attempt->decisions[i];
         if (decision->kind == DECISION_DUPLICATE || !decision->item->has_event)
             continue;
-        event_row(decision->known ? &again : &new_rows, decision);
+        event_row(decision->known ? &again : &new_rows, decision, i);
     }
     event_rows_queue(&new_rows, attempt, EVENTS_NEW, pipeline);
     event_rows_queue(&again, attempt, EVENTS_AGAIN, pipeline);
@@ -276,6 +292,7 @@ bool plan_commit(struct attempt *attempt, struct sl_err *err)
     struct position_move *moves = sl_arena_alloc(attempt->arena, attempt->decided, sizeof(*moves));
     size_t move_count = plan_commit_moves(shell, attempt->items, attempt->decided, moves);
     pipeline_init(&pipeline, shell->pg, err);
+    (void)pipeline_add(&pipeline, DECISION_NO, NULL);
     int answers = queue_state(attempt, &pipeline);
     int released = parking_queue_release(attempt, &pipeline);
     bool has_staged = outbox_has_staged(shell->outbox);

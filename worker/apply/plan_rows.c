@@ -11,6 +11,10 @@
 #include "worker/apply/columns.h"
 #include "worker/apply/pending.h"
 
+/* Rows of one user are found again in the order in which they were decided, whatever batches that took: the statement
+ * begins behind the user's lock, which now() does not. */
+#define ORDER_OF_CREATION "statement_timestamp() + position * interval '1 microsecond'"
+
 static const char USERS[] =
     "UPDATE sluice.users u SET email = n.email, plan = n.plan, stripe_customer_id = n.customer_id,"
     " email_created_s = n.email_created_s, invoice_created_s = n.invoice_created_s, invoice_rank = n.invoice_rank,"
@@ -23,10 +27,16 @@ static const char USERS[] =
 static const char SUBSCRIPTIONS[] = ROWS_BEGIN
     "INSERT INTO sluice.subscriptions AS s (id, user_id, customer_id, status, price_id, tier, max_agents,"
     " max_messages_per_day, current_period_start, current_period_end, trial_end, cancel_at, canceled_at,"
-    " cancel_at_period_end, object_created_s, object_rank, invoice_created_s, invoice_rank)"
-    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[],"
+    " cancel_at_period_end, object_created_s, object_rank, invoice_created_s, invoice_rank, created_at)"
+    " SELECT id, user_id, customer_id, status, price_id, tier, max_agents, max_messages_per_day,"
+    " current_period_start, current_period_end, trial_end, cancel_at, canceled_at, cancel_at_period_end,"
+    " object_created_s, object_rank, invoice_created_s, invoice_rank, " ORDER_OF_CREATION
+    " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[],"
     " $8::int[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],"
-    " $14::bool[], $15::bigint[], $16::int[], $17::bigint[], $18::int[])"
+    " $14::bool[], $15::bigint[], $16::int[], $17::bigint[], $18::int[]) WITH ORDINALITY AS n (id, user_id,"
+    " customer_id, status, price_id, tier, max_agents, max_messages_per_day, current_period_start, current_period_end,"
+    " trial_end, cancel_at, canceled_at, cancel_at_period_end, object_created_s, object_rank, invoice_created_s,"
+    " invoice_rank, position)"
     " ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, status = excluded.status,"
     " price_id = excluded.price_id, tier = excluded.tier, max_agents = excluded.max_agents,"
     " max_messages_per_day = excluded.max_messages_per_day, current_period_start = excluded.current_period_start,"
@@ -38,15 +48,15 @@ static const char SUBSCRIPTIONS[] = ROWS_BEGIN
 static const char AGENTS[] = ROWS_BEGIN
     "INSERT INTO sluice.agents AS a (id, user_id, name, backend, region, status, status_reason, server_id, server_ip,"
     " tailscale_device_id, tailscale_ip, app_name, frontend_url, backend_url, memory_limit_mb, cpu_limit,"
-    " subscription_id, stopped_by)"
+    " subscription_id, stopped_by, created_at)"
     " SELECT id, user_id, name, backend, region, status, status_reason, server_id, server_ip, tailscale_device_id,"
     " tailscale_ip, app_name, frontend_url, backend_url, nullif(memory_limit_mb, 0), cpu_limit::float8,"
-    " subscription_id, stopped_by"
+    " subscription_id, stopped_by, " ORDER_OF_CREATION
     " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
     " $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::int[],"
-    " $16::text[], $17::text[], $18::text[]) AS n (id, user_id, name, backend, region, status, status_reason,"
-    " server_id, server_ip, tailscale_device_id, tailscale_ip, app_name, frontend_url, backend_url, memory_limit_mb,"
-    " cpu_limit, subscription_id, stopped_by)"
+    " $16::text[], $17::text[], $18::text[]) WITH ORDINALITY AS n (id, user_id, name, backend, region, status,"
+    " status_reason, server_id, server_ip, tailscale_device_id, tailscale_ip, app_name, frontend_url, backend_url,"
+    " memory_limit_mb, cpu_limit, subscription_id, stopped_by, position)"
     " ON CONFLICT (id) DO UPDATE SET name = excluded.name, backend = excluded.backend, region = excluded.region,"
     " status = excluded.status, status_reason = excluded.status_reason, server_id = excluded.server_id,"
     " server_ip = excluded.server_ip, tailscale_device_id = excluded.tailscale_device_id,"
@@ -91,15 +101,16 @@ static const char JOBS_QUEUED[] =
     /* since when an e-mail may have gone out is not forgotten: its key is not good for ever */
     " result = jsonb_strip_nulls(jsonb_build_object('doubt_from_ms', j.result->'doubt_from_ms')),"
     " updated_at = now()";
-static const char TIMERS[] = ROWS_BEGIN
-    "INSERT INTO sluice.timers AS t (id, user_id, kind, subject, due_at, fired_at, cancelled_at)"
-    " SELECT id, user_id, kind, subject, due_at, CASE WHEN fired THEN $8::timestamptz END,"
-    " CASE WHEN cancelled THEN $8::timestamptz END"
-    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bool[], $7::bool[])"
-    " AS n (id, user_id, kind, subject, due_at, fired, cancelled) ORDER BY id"
-    " ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, cancelled_at = excluded.cancelled_at,"
-    " fired_at = CASE WHEN excluded.fired_at IS NULL THEN NULL ELSE coalesce(t.fired_at, excluded.fired_at) END"
-    " WHERE t.user_id = excluded.user_id" ROWS_END;
+static const char TIMERS[] =
+    ROWS_BEGIN "INSERT INTO sluice.timers AS t (id, user_id, kind, subject, due_at, decided_at, cancelled_at)"
+               " SELECT id, user_id, kind, subject, due_at, CASE WHEN decided THEN $8::timestamptz END,"
+               " CASE WHEN cancelled THEN $8::timestamptz END"
+               " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bool[], $7::bool[])"
+               " AS n (id, user_id, kind, subject, due_at, decided, cancelled) ORDER BY id"
+               " ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, cancelled_at = excluded.cancelled_at,"
+               " decided_at = excluded.decided_at, fired_at = CASE WHEN excluded.decided_at IS NULL"
+               " AND excluded.cancelled_at IS NULL THEN NULL ELSE t.fired_at END"
+               " WHERE t.user_id = excluded.user_id" ROWS_END;
 static const char USAGES[] =
     "INSERT INTO sluice.usage_daily (user_id, day, metric, count, told_at)"
     " SELECT user_id, date '1970-01-01' + day, metric, count, told_at"
@@ -313,7 +324,7 @@ void plan_rows_timers(const struct attempt *attempt, struct pipeline *pipeline)
             columns_text(&columns, timer->kind);
             columns_text(&columns, timer->subject);
             columns_at_ms(&columns, timer_due_at_ms(attempt, timer));
-            columns_bool(&columns, timer->fired);
+            columns_bool(&columns, timer->decided);
             columns_bool(&columns, timer->cancelled);
         }
     }

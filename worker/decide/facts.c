@@ -165,6 +165,18 @@ static void apply_timer(struct facts *facts, const struct timer *version, struct
     row->changed = true;
 }
 
+/* Whatever the rule made of it: a timer whose event was decided as it was set is over. */
+static void apply_timer_event(struct facts *facts, const struct input *input)
+{
+    if (!input_type_is_timer(input->type))
+        return;
+    struct timer *row = find_timer(facts, input->as.timer.timer_id);
+    if (!row || row->cancelled || row->due_at_ms != input->as.timer.due_at_ms)
+        return;
+    row->decided = true;
+    row->changed = true;
+}
+
 static void apply_usage(struct facts *facts, const struct usage *version, struct sl_arena *arena)
 {
     struct usage *row = find_usage(facts, version->day, version->metric);
@@ -191,6 +203,7 @@ void facts_apply(struct facts *facts, const struct plan *plan, struct sl_arena *
         apply_job(facts, &plan->jobs[i], arena);
     for (size_t i = 0; i < plan->timer_count; i++)
         apply_timer(facts, &plan->timers[i], arena);
+    apply_timer_event(facts, plan->input);
     for (size_t i = 0; i < plan->usage_count; i++)
         apply_usage(facts, &plan->usages[i], arena);
     commons_apply(facts->commons, &plan->commons, arena);

@@ -142,7 +142,7 @@ struct timer {
     struct sl_str kind, subject;
     int64_t due_at_ms;
     int64_t set_at_ms; /* receipt of the event that set it in this batch, from which the span counts; 0: as stored */
-    bool fired, cancelled;
+    bool decided, cancelled; /* decided: its event was; that it fired before is chance, and no rule asks */
     bool exists, changed;
 };
 
@@ -198,7 +198,7 @@ struct facts {
     size_t agent_count, agent_cap;
     struct job *jobs; /* the user's open ones, and those that events of the batch name; ascending order decided */
     size_t job_count, job_cap;
-    struct timer *timers; /* the user's armed ones, and those that events of the batch name */
+    struct timer *timers; /* the user's open ones, and those that events of the batch name */
     size_t timer_count, timer_cap;
     struct usage *usages; /* of the days on which usage.record events of the batch were received */
     size_t usage_count, usage_cap;

@@ -30,7 +30,7 @@ int64_t grace_begin(struct plan *plan, const struct facts *facts, struct sl_str 
     int64_t now_ms = plan->input->received_at_ms;
     if (grace_is_unpaid(facts, subject)) {
         const struct timer *end = facts_timer(facts, timer_id_of("grace_expired", subject));
-        return end && !end->fired && !end->cancelled ? end->due_at_ms : 0;
+        return end && !end->decided && !end->cancelled ? end->due_at_ms : 0;
     }
     int64_t warning_ms = policy->grace_ms - policy->grace_warning_ms;
     if (warning_ms <= 0)

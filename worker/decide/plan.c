@@ -298,15 +298,15 @@ void plan_timer_set(struct plan *plan, const struct facts *facts, const char *ki
     struct timer *timer = plan_timer(plan, facts, kind, subject);
     timer->due_at_ms = due_at_ms;
     timer->set_at_ms = plan->input->received_at_ms;
-    timer->fired = false;
+    timer->decided = false;
     timer->cancelled = false;
 }
 
 void plan_timer_cancel(struct plan *plan, const struct facts *facts, const char *kind, struct sl_str subject)
 {
     const struct timer *known = facts_timer(facts, timer_id_of(kind, subject));
-    if (!known || known->fired || known->cancelled)
-        return; /* the facts hold every armed timer of the user: there is nothing to cancel */
+    if (!known || known->decided || known->cancelled)
+        return; /* the facts hold every open timer of the user: there is nothing to cancel */
     plan_timer(plan, facts, kind, subject)->cancelled = true;
 }
 

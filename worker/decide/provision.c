@@ -151,7 +151,7 @@ void provision_claim(struct plan *plan, const struct facts *facts, const struct 
     (void)claimed_copy(plan, job, run_id);
     provision_beat(plan, facts, job);
     const struct timer *timeout = facts_timer(facts, timer_id_of("provision_timeout", subject));
-    if (!timeout || timeout->fired || timeout->cancelled)
+    if (!timeout || timeout->decided || timeout->cancelled)
         plan_timer_set(plan, facts, "provision_timeout", subject,
                        plan->input->received_at_ms + facts->policy->provision_timeout_ms);
     const struct detail members[] = {{"run_id", run_id}};

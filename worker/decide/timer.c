@@ -1,7 +1,8 @@
 /* timer.c - timer.*: a run that went silent, or takes too long, fails its provision; a grace period nears its end, or
  * runs out.
  *
- * A timer's event may come long after it fired: it counts only if the timer stands as it was when it fired.
+ * A timer's event may come long after it fired, and after those of timers due later: it counts only if the timer stands
+ * as it was when it fired.
  */
 #include "worker/decide/effects.h"
 #include "worker/decide/email.h"
@@ -12,7 +13,7 @@
 WHEN(timer_unset)
 {
     const struct timer *timer = facts_timer(facts, input->as.timer.timer_id);
-    return yes_if(!timer || timer->cancelled);
+    return yes_if(!timer || timer->cancelled || timer->decided);
 }
 
 THEN(timer_unset)

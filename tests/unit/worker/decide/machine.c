@@ -139,7 +139,7 @@ static void check_grace(const struct facts *facts)
         bool is_users = i == facts->subscription_count;
         struct sl_str subject = is_users ? facts->user.id : facts->subscriptions[i].id;
         const struct timer *end = facts_timer(facts, timer_id_of("grace_expired", subject));
-        bool is_armed = end && !end->fired && !end->cancelled;
+        bool is_armed = end && !end->decided && !end->cancelled;
         if (grace_is_unpaid(facts, subject))
             SL_ASSERT(end && !end->cancelled);
         else
@@ -162,7 +162,7 @@ static void check_timers(const struct facts *facts)
             continue;
         SL_ASSERT(sl_uuid_parse(timer->subject, &job_id));
         const struct job *job = facts_job(facts, job_id);
-        SL_ASSERT(timer->fired || timer->cancelled || (job && job->status == JOB_WAITING));
+        SL_ASSERT(timer->decided || timer->cancelled || (job && job->status == JOB_WAITING));
     }
 }
 
@@ -406,20 +406,31 @@ static void run_acts(struct machine *machine, unsigned failure_percent)
     }
 }
 
+/* The sweep publishes it once, and its event may wait behind others. */
+static bool is_published(const struct machine *machine, const struct timer *timer)
+{
+    for (size_t i = 0; i < machine->log_count; i++) {
+        const struct input *input = &machine->log[i];
+        if (input_type_is_timer(input->type) && sl_uuid_equal(input->as.timer.timer_id, timer->id) &&
+            input->as.timer.due_at_ms == timer->due_at_ms)
+            return true;
+    }
+    return false;
+}
+
 static void timer_fires(struct machine *machine)
 {
     struct facts *facts = &machine->world.facts;
     if (facts->timer_count == 0)
         return;
     struct timer *timer = &facts->timers[draw(machine, (unsigned)facts->timer_count)];
-    if (timer->fired || timer->cancelled || machine->log_count == MACHINE_LOG_MAX)
+    if (timer->decided || timer->cancelled || machine->log_count == MACHINE_LOG_MAX || is_published(machine, timer))
         return;
     struct sl_str type = sl_arena_printf(machine->world.arena, "timer.%" SL_STR_FMT, SL_STR_ARG(timer->kind));
     struct input input = new_event(machine, input_type_of(type));
     input.as.timer =
         (struct input_timer){.timer_id = timer->id, .subject = timer->subject, .due_at_ms = timer->due_at_ms};
     SL_ASSERT(is_graces(timer) || sl_uuid_parse(timer->subject, &input.as.timer.job_id));
-    timer->fired = true;
     post(machine, input);
 }
 
