@@ -157,9 +157,7 @@ static bool read_job(struct flight *flight, const PGresult *result, int row, str
 {
     struct recipe_job *job = &flight->job;
     SL_JSON_AUTO *args = NULL;
-    /* the claim records the step: a worker that died before its first write leaves one, and found nothing */
     struct sl_str found_text = sl_pg_get_text(result, row, COLUMN_RESULT);
-    bool nothing_found = sl_pg_get_bool(result, row, COLUMN_FRESH) || sl_str_is(found_text, "{}");
     bool undoing = flight->recipe->home == CLOUD_HETZNER && !flight->recipe->may_cancel;
     job->id = sl_pg_get_uuid(result, row, COLUMN_ID);
     job->generation = flight->generation;
@@ -172,6 +170,10 @@ static bool read_job(struct flight *flight, const PGresult *result, int row, str
     if (!sl_json_parse(sl_pg_get_text(result, row, COLUMN_ARGS), ARGS_JSON_BYTES_MAX, &args, err) ||
         !args_read(args, &job->args, err) || !findings_read(found_text, &job->found, err))
         return false;
+    /* the claim records the step, and the intent of one that mutates: that is all that a worker leaves which died
+     * before its first write */
+    bool nothing_found =
+        sl_pg_get_bool(result, row, COLUMN_FRESH) || findings_is_intent_alone(&job->found, flight->recipe->first);
     struct sl_str sealed = sl_pg_get_text(result, row, COLUMN_SEALED);
     if (!sl_str_empty(sealed))
         job->sealed = sl_strdup(sl_arena_cstr(flight->engine->arena, sealed));

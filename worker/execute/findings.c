@@ -150,6 +150,20 @@ bool findings_write_outcome(const struct findings *findings, struct sl_buf *out)
     return write_fields(findings, true, out);
 }
 
+bool findings_is_intent_alone(const struct findings *findings, const char *step)
+{
+    if (findings->intent[0] != '\0' && strcmp(findings->intent, step) != 0)
+        return false;
+    struct findings rest = *findings; /* what it points to stays the other's */
+    struct sl_buf out;
+    sl_buf_init(&out, FINDINGS_JSON_BYTES_MAX);
+    rest.intent[0] = '\0';
+    rest.intent_at_ms = 0;
+    bool is_alone = findings_write(&rest, &out) && sl_str_is(sl_buf_str(&out), "{}");
+    sl_buf_deinit(&out);
+    return is_alone;
+}
+
 static void read_field(const struct field *field, const json_t *json, struct findings *findings)
 {
     char *at = (char *)findings + field->offset;

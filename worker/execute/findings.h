@@ -63,6 +63,8 @@ SL_MUST_CHECK bool findings_write(const struct findings *findings, struct sl_buf
 /* Starts from nothing, and *ret_findings is the caller's to deinit; empty text is {}. PERMANENT when it is no JSON
  * object; values of a wrong type or size count as absent. */
 SL_MUST_CHECK bool findings_read(struct sl_str text, struct findings *ret_findings, struct sl_err *err);
+/* Whether nothing was found yet: at most the intent of `step` is there, as a claim records it. */
+bool findings_is_intent_alone(const struct findings *findings, const char *step);
 /* The part that a job's outcome tells (addresses of an instance, what Stripe answered, a catalog), as a JSON object. */
 SL_MUST_CHECK bool findings_write_outcome(const struct findings *findings, struct sl_buf *out);
 

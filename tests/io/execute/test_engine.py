@@ -142,6 +142,25 @@ def test_what_a_killed_engine_had_not_begun_keeps_its_server(world):
     assert world.status(agent[0]) == "off"
 
 
+@pytest.mark.parametrize("kind, request_of", (("update_limits", "PUT update"), ("deprovision", "DELETE deprovision")))
+def test_what_a_killed_engine_had_only_claimed_still_knows_its_instance(world, kind, request_of):
+    """Its first step changes something, so that the claim itself records an intent, and nothing else is known yet."""
+    agent = world.agent()
+    world.rows("UPDATE sluice.agents SET app_name = 'app-of-ours' WHERE id = %s", agent[0])
+    world.clouds.fault("provisioner", "hang", match=request_of)
+    limits = {"tier": "starter", "agents": "3", "messages_per_day": "1000", "memory_mb": "512", "cpu": "0.5"}
+    job = world.plan(agent, kind, limits, "provisioner")
+    first = world.engine("worker-a")
+    until(lambda: world.struck("provisioner"), "the call")
+    first.kill()
+    assert set(world.job(job)["result"]) == {"intent", "intent_at_ms"}
+    until(world.sweep, "the lease to run out")
+    world.engine("worker-b")
+    until(lambda: [row for row in world.clouds.calls("provisioner") if row["status"]],
+          "the second engine to call for the same instance")
+    assert "app-of-ours" in world.clouds.calls("provisioner")[-1]["body"]
+
+
 def test_a_github_that_is_away_saves_no_server(world):
     agent = world.agent()
     provision = world.plan(agent, "provision")

@@ -45,6 +45,20 @@ static struct findings full(void)
                              .renews_at = INT64_C(1795255202)};
 }
 
+static void an_intent_alone_is_nothing_found(void **state)
+{
+    (void)state;
+    struct findings findings = {0};
+    assert_true(findings_is_intent_alone(&findings, "update"));
+    findings = (struct findings){.intent = "update", .intent_at_ms = 7};
+    assert_true(findings_is_intent_alone(&findings, "update"));
+    assert_false(findings_is_intent_alone(&findings, "find_server"));
+    findings.server_gone = true;
+    assert_false(findings_is_intent_alone(&findings, "update"));
+    findings = (struct findings){.app_name = "app-1"};
+    assert_false(findings_is_intent_alone(&findings, "update"));
+}
+
 static void what_is_written_is_read_again(void **state)
 {
     (void)state;
@@ -192,6 +206,7 @@ static void too_little_room_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_intent_alone_is_nothing_found),
         cmocka_unit_test(what_is_written_is_read_again),
         cmocka_unit_test(what_is_long_is_read_again),
         cmocka_unit_test(a_text_without_end_has_one),
