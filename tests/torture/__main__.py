@@ -27,6 +27,7 @@ SHORT = {"minutes": 1.25, "events": 6000, "seed": 1}
 SETTLE_S = 240
 SETTLE_EVENTS_PER_S = 200
 TELL_EVERY_S = 5
+GLANCE_S = 1.0  # in the storm nobody waits for a broker
 CLOUDS = {"hetzner": {"rate_limit": 0}, "github": {"rate_limit": 0}, "stripe": {"rate_limit_per_s": 0},
           "resend": {"rate_limit_per_s": 0}, "graph": {"rate_limit_per_s": 0},
           # a workflow's step goes on trying for as long as an outage takes
@@ -107,7 +108,8 @@ class Run:
             shown = len(storm.records)
             if storm.now_s() - told >= TELL_EVERY_S:
                 told = storm.now_s()
-                tell(sys.stderr, "storm ", told, answered(load), None if storm.is_at("postgres", "kafka") else eyes.look())
+                left = None if storm.is_at("postgres", "kafka") else eyes.look(GLANCE_S)
+                tell(sys.stderr, "storm ", told, answered(load), left)
 
     @staticmethod
     def _heal(fleet):
