@@ -162,7 +162,7 @@ def parse(arguments):
     parser.add_argument("--workers", type=int, default=2, help=f"at rest, 1 to {WORKERS_MAX} (2)")
     parser.add_argument("--ingresses", type=int, default=2, help=f"at rest, 1 to {INGRESSES_MAX} (2)")
     parser.add_argument("--faults", help="only these kinds, comma-separated; none: the load alone\n" + kinds_text())
-    parser.add_argument("--schedule", help="a file that an earlier run has written, instead of the seed's; - options go before it")
+    parser.add_argument("--schedule", help="a file that an earlier run has written; its numbers count")
     parser.add_argument("--shrink-minutes", type=float, help="for finding a smaller schedule that fails (20; short: 0)")
     parser.add_argument("--keep", action="store_true", help="leave the system running at the end")
     parser.add_argument("--markdown", help="file to which the tables are added, as in docs/torture.md")
