@@ -50,8 +50,8 @@ REFUSED = {
         "UPDATE sluice.agents SET status = 'active'", "UPDATE sluice.jobs SET status = 'queued'", "DELETE FROM sluice.jobs",
         "INSERT INTO sluice.events (source, id, type, topic) VALUES ('x', 'x', 'x', 'x')", "UPDATE sluice.offsets SET next_offset = 0",
         "UPDATE sluice.users SET plan = 'unlimited'", "DELETE FROM sluice.audit_log", "UPDATE sluice.audit_log SET actor = 'nobody'",
-        "DELETE FROM sluice.dead_letters", "INSERT INTO sluice.outbox (topic) VALUES ('x')", "SELECT sealed FROM sluice.connections",
-        "SELECT token_sha256 FROM sluice.invites", "DROP TABLE sluice.agents", "INSERT INTO sluice.schema_migrations VALUES ('x', 'x')",
+        "DELETE FROM sluice.dead_letters", "INSERT INTO sluice.outbox (topic) VALUES ('x')",
+        "DELETE FROM sluice.connections", "UPDATE sluice.invites SET accepted_at = now()", "DROP TABLE sluice.agents", "INSERT INTO sluice.schema_migrations VALUES ('x', 'x')",
         "SELECT sluice.grant_programs()", "SET ROLE sluice_owner",
     ],
 }

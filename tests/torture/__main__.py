@@ -27,6 +27,7 @@ SHORT = {"minutes": 1.25, "events": 6000, "seed": 1}
 SETTLE_S = 240
 SETTLE_EVENTS_PER_S = 200
 TELL_EVERY_S = 5
+GLANCE_S = 1.0  # in the storm nobody waits for a broker
 CLOUDS = {"hetzner": {"rate_limit": 0}, "github": {"rate_limit": 0}, "stripe": {"rate_limit_per_s": 0},
           "resend": {"rate_limit_per_s": 0}, "graph": {"rate_limit_per_s": 0},
           # a workflow's step goes on trying for as long as an outage takes
@@ -107,7 +108,8 @@ class Run:
             shown = len(storm.records)
             if storm.now_s() - told >= TELL_EVERY_S:
                 told = storm.now_s()
-                tell(sys.stderr, "storm ", told, answered(load), None if storm.is_at("postgres", "kafka") else eyes.look())
+                left = None if storm.is_at("postgres", "kafka") else eyes.look(GLANCE_S)
+                tell(sys.stderr, "storm ", told, answered(load), left)
 
     @staticmethod
     def _heal(fleet):
@@ -160,7 +162,7 @@ def parse(arguments):
     parser.add_argument("--workers", type=int, default=2, help=f"at rest, 1 to {WORKERS_MAX} (2)")
     parser.add_argument("--ingresses", type=int, default=2, help=f"at rest, 1 to {INGRESSES_MAX} (2)")
     parser.add_argument("--faults", help="only these kinds, comma-separated; none: the load alone\n" + kinds_text())
-    parser.add_argument("--schedule", help="a file that an earlier run has written, instead of the seed's; - options go before it")
+    parser.add_argument("--schedule", help="a file that an earlier run has written; its numbers count")
     parser.add_argument("--shrink-minutes", type=float, help="for finding a smaller schedule that fails (20; short: 0)")
     parser.add_argument("--keep", action="store_true", help="leave the system running at the end")
     parser.add_argument("--markdown", help="file to which the tables are added, as in docs/torture.md")

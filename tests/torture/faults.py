@@ -91,6 +91,7 @@ def kill(fleet, entry):
     fleet.kill(entry.target)
     yield 1
     fleet.start(entry.target)
+    come_back(fleet, entry.target)
 
 
 @contextlib.contextmanager
@@ -98,6 +99,13 @@ def restart(fleet, entry):
     fleet.stop(entry.target)
     yield 1
     fleet.start(entry.target)
+    come_back(fleet, entry.target)
+
+
+def come_back(fleet, name):
+    """A server is hit again only after it has answered: one that never gets up is no storm. Programs are hit anyhow."""
+    if name in ("kafka", "postgres"):
+        fleet.ready(name)
 
 
 @contextlib.contextmanager
@@ -151,21 +159,17 @@ def how_many(rng, size):
 
 # The database.
 
-def admin(fleet):
-    return psycopg.connect(fleet.admin_url, autocommit=True, connect_timeout=3, application_name="torture")
-
-
 @contextlib.contextmanager
 def terminate(fleet, entry):
     """pg_terminate_backend of random sessions, again and again."""
     count = 0
-    with contextlib.suppress(psycopg.Error):
-        with admin(fleet) as connection:
+    with contextlib.suppress(psycopg.OperationalError):
+        with fleet.admin() as connection:
             for _ in range(entry.parameters["rounds"]):
                 rows = connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
                     " AND datname = current_database() AND application_name <> 'torture'"
-                    " ORDER BY random() LIMIT %s) AS some", (entry.parameters["sessions"],)).fetchall()
+                    " ORDER BY random() LIMIT %s) AS chosen", (entry.parameters["sessions"],)).fetchall()
                 count += len(rows)
                 time.sleep(entry.parameters["gap_s"])
     yield count
@@ -175,8 +179,8 @@ def terminate(fleet, entry):
 def backend_kill(fleet, entry):
     """SIGKILL of one session's process: the postmaster ends all the others and recovers."""
     count = 0
-    with contextlib.suppress(psycopg.Error, OSError):
-        with admin(fleet) as connection:
+    with contextlib.suppress(psycopg.OperationalError, OSError):
+        with fleet.admin() as connection:
             row = connection.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
                                      " AND datname = current_database() ORDER BY random() LIMIT 1").fetchone()
         if row:
@@ -190,8 +194,8 @@ def wal_full(fleet, _entry):
     """No byte is left for the WAL: Postgres gives up at its next segment. Then there is room again."""
     fleet.release("postgres")
     taken = fleet.wal_disk.fill()
-    with contextlib.suppress(psycopg.Error):
-        with admin(fleet) as connection:
+    with contextlib.suppress(psycopg.OperationalError):
+        with fleet.admin() as connection:
             for _ in range(WAL_SEGMENTS):
                 # the load alone would take its time to use up the segment that is there
                 connection.execute("SELECT pg_logical_emit_message(true, 'torture', 'x'), pg_switch_wal()")
@@ -205,9 +209,7 @@ def answers(fleet):
     """Whether Postgres takes sessions; one that has ended is started."""
     if not fleet.is_alive("postgres"):
         fleet.system.dev("start", "--no-wait", "postgres", check=False)
-    with contextlib.suppress(psycopg.Error):
-        admin(fleet).close()
-        return True
+    return fleet.is_ready("postgres")
 
 
 # The ways between.

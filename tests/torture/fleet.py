@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 
+import psycopg
 import requests
 from kit.system import ROOT, System, load_env
 from kit.wait import until
@@ -238,11 +239,11 @@ class Fleet:
         """The environment of tests: past the proxies."""
         return self.system.env
 
-    @property
-    def admin_url(self):
-        """Of the database, as its superuser."""
+    def admin(self):
+        """A session with the database as its superuser."""
         password = load_env(self.dev_dir / "secrets")["POSTGRES_ADMIN_PASSWORD"]
-        return f"postgresql://postgres:{password}@{HOST}:{self._ports['POSTGRES_PORT']}/sluice"
+        return psycopg.connect(f"postgresql://postgres:{password}@{HOST}:{self._ports['POSTGRES_PORT']}/sluice",
+                               autocommit=True, connect_timeout=3, application_name="torture")
 
     def urls(self):
         """Where the ingresses are: what a load balancer knows, who needs a moment to see that one has gone."""
@@ -303,8 +304,16 @@ class Fleet:
     def is_ready(self, name):
         if not self.is_alive(name):
             return False
-        if name in ("postgres", "kafka", "clouds"):
+        if name == "clouds":
             return True
+        if name == "postgres":
+            with contextlib.suppress(psycopg.OperationalError):
+                self.admin().close()
+                return True
+            return False
+        if name == "kafka":
+            return subprocess.run(["/usr/bin/python3", ROOT / "scripts" / "dev" / "kafka_ready.py",
+                                   str(self._ports["KAFKA_PORT"])], check=False).returncode == 0
         key = f"{name.upper().replace('-', '_')}_PORT"
         port = self._ports.get(key) or self._port_of(key)
         with contextlib.suppress(requests.RequestException):

@@ -50,17 +50,17 @@ class Eyes:
     def close(self):
         self._consumer.close()
 
-    def end(self):
+    def end(self, timeout_s):
         """The sum of the partitions' ends."""
         if self._partitions is None:
             self._partitions = partitions_of(self._consumer, TOPIC)
         return sum(self._consumer.get_watermark_offsets(confluent_kafka.TopicPartition(TOPIC, number),
-                                                        timeout=READ_TIMEOUT_S)[1] for number in self._partitions)
+                                                        timeout=timeout_s)[1] for number in self._partitions)
 
-    def look(self):
+    def look(self, timeout_s=READ_TIMEOUT_S):
         """What is left: `lag` and the counts of LEFT; None while a server is away."""
         try:
-            end = self.end()
+            end = self.end(timeout_s)
             row = {name: int(value) for name, value in self._books.row(LEFT, NEAR_S, TOPIC, TOPIC).items()}
         except (confluent_kafka.KafkaException, psycopg.Error, AssertionError):
             return None

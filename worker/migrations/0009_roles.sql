@@ -64,6 +64,9 @@ INSERT INTO sluice.program_grants (role, relation, privileges) VALUES
     ('sluice_ctl', 'workspaces', 'SELECT'),
     ('sluice_ctl', 'workspace_billing_cycles', 'SELECT'),
     ('sluice_ctl', 'workspace_members', 'SELECT'),
+    -- a dry run decides as the worker does: it reads all that rules may look at
+    ('sluice_ctl', 'connections', 'SELECT'),
+    ('sluice_ctl', 'invites', 'SELECT'),
     ('sluice_ctl', 'shared_workflows', 'SELECT'),
     ('sluice_ctl', 'runs', 'SELECT'),
     ('sluice_ctl', 'usage_daily', 'SELECT'),
@@ -85,12 +88,9 @@ INSERT INTO sluice.program_grants (role, relation, privileges) VALUES
     ('sluice_console', 'workspace_billing_cycles', 'SELECT'),
     ('sluice_console', 'workspace_members', 'SELECT');
 
--- A connection's token stays the worker's, even sealed; so does the digest by which an invitation is found, and what a job is told.
+-- A connection's token stays with those who decide, even sealed; so does the digest by which an invitation is found, and what a job is told.
 ALTER TABLE sluice.connections ADD data_key text GENERATED ALWAYS AS (split_part(sealed, ':', 1)) STORED;
 INSERT INTO sluice.program_grants (role, relation, privileges, columns) VALUES
-    ('sluice_ctl', 'connections', 'SELECT', 'workspace_id, id, provider, shared_by, shared_at, updated_at, catalog, data_key'),
-    ('sluice_ctl', 'invites', 'SELECT',
-     'id, workspace_id, email, invited_by, created_at, expires_at, accepted_at, accepted_by, revoked_at'),
     ('sluice_console', 'connections', 'SELECT',
      'workspace_id, id, provider, shared_by, shared_at, updated_at, catalog'),
     ('sluice_console', 'invites', 'SELECT',
