@@ -17,6 +17,8 @@ from .crash_bench import EVENTS
 
 
 class Story:
+    held = ""  # what the row of the table says
+
     def __init__(self, bench):
         self.bench = bench
         self.world = bench.world
@@ -65,6 +67,8 @@ class Story:
 class Subscription(Story):
     """A new customer subscribes: state, a directory entry through the outbox, an outcome."""
 
+    held = "one subscription, one decision in the audit log"
+
     def act(self):
         self.user_id, customer = self.user()
         self.subscription_id = stripe_events.new_id("sub")
@@ -80,6 +84,8 @@ class Subscription(Story):
 
 class Parked(Story):
     """An event of a customer whom nobody knows waits, until one comes that names the user."""
+
+    held = "the parked event is decided, as its user's; nothing stays parked"
 
     def prepare(self):
         self.user_id, self.customer = self.user()
@@ -116,6 +122,8 @@ def allow(books):
 
 class Poison(Story):
     """An event that breaks its transaction, among others of its partition: buried alone."""
+
+    held = "one letter, of the poison alone; its neighbours are applied"
 
     def neighbour(self):
         """A new user whose events go to the partition of the first one's: librdkafka's crc32 of the key."""
@@ -154,6 +162,8 @@ class Poison(Story):
 class Released(Story):
     """What was held behind a dead letter goes on once that is settled."""
 
+    held = "the held events are applied, in the order in which they came"
+
     def prepare(self):
         self.user_id, customer = self.user()
         self.poison = self.send("customer.subscription.created", stripe_events.subscription(
@@ -184,6 +194,8 @@ class Released(Story):
 class Timer(Story):
     """A timer runs out."""
 
+    held = "one event of the timer, decided once"
+
     def prepare(self):
         self.user_id, customer, self.subscription_id = self.subscribed(email=False)
         failed = self.send("invoice.payment_failed", stripe_events.invoice(customer, self.subscription_id, self.user_id))
@@ -205,6 +217,7 @@ class Timer(Story):
 class Server(Story):
     """A server is made without a workflow."""
 
+    held = "one server was ever made, one device; the agent is active"
     backend = "hetzner"
 
     def prepare(self):
@@ -238,6 +251,7 @@ class SlowServer(Server):
 class Workflow(Server):
     """A server is made by a workflow, which claims its job."""
 
+    held = "one server was ever made; one run's claim was granted"
     backend = "github-actions"
 
     def ended(self):
@@ -260,6 +274,8 @@ class LostDispatch(Workflow):
 class Destroyed(Server):
     """A server is deleted."""
 
+    held = "no server and no device is left; one job"
+
     def prepare(self):
         super().prepare()
         super().act()
@@ -277,6 +293,8 @@ class Destroyed(Server):
 class Mail(Story):
     """An e-mail is sent."""
 
+    held = "one e-mail, under its job's key"
+
     def prepare(self):
         self.user_id, self.customer, self.subscription_id = self.subscribed()
 
@@ -289,6 +307,8 @@ class Mail(Story):
 
 class Checkout(Story):
     """A checkout is opened at Stripe, for a customer that has to be made first."""
+
+    held = "one session was ever opened"
 
     def act(self):
         self.user_id, _ = self.user()
@@ -307,6 +327,8 @@ class Checkout(Story):
 class Instance(Story):
     """A subscription brings an instance."""
 
+    held = "one app, which the instance names"
+
     def act(self):
         self.user_id, customer = self.user()
         self.subscription_id = stripe_events.new_id("sub")
@@ -321,7 +343,7 @@ class Instance(Story):
 class Sender(Story):
     """Stripe sends, and again until it is answered with 2xx: to an ingress that dies under it."""
 
-    is_answered = False  # the first time
+    held = "what was sent again is decided once"
 
     def prepare(self):
         self.user_id, customer = self.user()
@@ -356,6 +378,8 @@ class Sender(Story):
 
 class Waiter(Sender):
     """A command that waits for its outcome, at an ingress that dies with the outcome in its hands."""
+
+    held = "sent again, it has the first outcome; one decision"
 
     def prepare(self):
         self.user_id, _ = self.user()

@@ -39,6 +39,8 @@ def free_port():
 class Worker:
     """One sluice-worker process."""
 
+    program = "sluice-worker"
+
     def __init__(self, log_path, **settings):
         self.port = free_port()
         environment = {
@@ -53,7 +55,7 @@ class Worker:
         environment.update({name: str(value) for name, value in settings.items()})
         self.log_path = log_path
         with open(log_path, "ab") as log:
-            self.process = subprocess.Popen([programs() / "sluice-worker"], cwd=ROOT, env=environment, stderr=log,
+            self.process = subprocess.Popen([programs() / self.program], cwd=ROOT, env=environment, stderr=log,
                                             stdin=subprocess.DEVNULL)
 
     def ready(self):
