@@ -38,6 +38,7 @@ void gap_deinit(struct gap *gap)
     for (size_t i = 0; i < gap->count; i++)
         free_item(&gap->items[i]);
     free(gap->items);
+    free(gap->by_id);
     if (gap->spool)
         (void)fclose(gap->spool);
     *gap = (struct gap){.source = NULL};
@@ -85,6 +86,29 @@ static int by_time(const void *left, const void *right)
     return order ? order : (a->spooled_at < b->spooled_at) - (a->spooled_at > b->spooled_at);
 }
 
+static int of_id(const void *left, const void *right)
+{
+    const struct gap_item *const *a = left;
+    const struct gap_item *const *b = right;
+    return strcmp((*a)->id, (*b)->id);
+}
+
+struct gap_item *gap_find(const struct gap *gap, const char *id)
+{
+    size_t low = 0;
+    for (size_t high = gap->count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(gap->by_id[middle]->id, id);
+        if (order == 0)
+            return gap->by_id[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
 void gap_sort(struct gap *gap)
 {
     size_t kept = 0;
@@ -99,6 +123,10 @@ void gap_sort(struct gap *gap)
     }
     gap->count = kept;
     qsort(gap->items, gap->count, sizeof(*gap->items), by_time);
+    gap->by_id = sl_realloc(gap->by_id, gap->count * sizeof(struct gap_item *));
+    for (size_t i = 0; i < gap->count; i++)
+        gap->by_id[i] = &gap->items[i];
+    qsort(gap->by_id, gap->count, sizeof(struct gap_item *), of_id);
 }
 
 bool gap_text(struct gap *gap, const struct gap_item *item, char **ret_text, struct sl_err *err)

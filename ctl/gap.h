@@ -29,6 +29,7 @@ struct gap {
     const char *source; /* ce_source */
     struct gap_item *items;
     size_t count, cap;
+    struct gap_item **by_id; /* after gap_sort */
     FILE *spool;
 };
 
@@ -40,6 +41,8 @@ SL_MUST_CHECK bool gap_add(struct gap *gap, const char *id, const char *sender_i
                            struct sl_str text, struct sl_err *err);
 /* Of one id the newest stays; then oldest first. */
 void gap_sort(struct gap *gap);
+/* NULL: not among them. After gap_sort. */
+struct gap_item *gap_find(const struct gap *gap, const char *id);
 /* The text of an item in memory of malloc's. */
 SL_MUST_CHECK bool gap_text(struct gap *gap, const struct gap_item *item, char **ret_text, struct sl_err *err);
 

@@ -65,13 +65,6 @@ struct page {
     struct sl_err *err;
 };
 
-static void mark_answered(struct gap *gap, const char *guid)
-{
-    for (size_t i = 0; i < gap->count; i++)
-        if (strcmp(gap->items[i].id, guid) == 0)
-            gap->items[i].is_answered = true;
-}
-
 static void see_delivery(void *arg, const struct github_delivery *delivery)
 {
     struct page *page = arg;
@@ -81,9 +74,10 @@ static void see_delivery(void *arg, const struct github_delivery *delivery)
     /* a ping is answered, and goes no further */
     if (!page->ok || !is_meant || strcmp(delivery->event, "ping") == 0)
         return;
-    if (page->successes)
-        mark_answered(page->gap, delivery->guid);
-    else
+    struct gap_item *known = page->successes ? gap_find(page->gap, delivery->guid) : NULL;
+    if (known)
+        known->is_answered = true;
+    if (!page->successes)
         page->ok = gap_add(page->gap, delivery->guid, delivery->id, delivery->event, delivery->delivered_at_ms,
                            SL_STR_NONE, page->err);
 }
