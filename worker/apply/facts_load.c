@@ -413,7 +413,7 @@ static void read_usages(struct attempt *attempt, const PGresult *result)
 {
     for (int row = 0; result && row < PQntuples(result); row++) {
         struct usage usage = facts_read_usage(result, row, attempt->arena);
-        struct facts *facts = &facts_account(attempt, usage.user_id)->facts;
+        struct facts *facts = &asked_account(attempt, usage.user_id)->facts;
         facts->usages =
             room(attempt->arena, facts->usages, facts->usage_count, &facts->usage_cap, sizeof(*facts->usages));
         facts->usages[facts->usage_count++] = usage;
