@@ -99,7 +99,8 @@ static void tell_item(struct shell *shell, struct sl_arena *arena, const struct 
     struct partition *partition = partitions_find(&shell->partitions, item->message->partition);
     SL_ASSERT(partition);
     uint64_t number = partition_fly(partition, item->message->offset);
-    unsigned parts = (sl_str_empty(outcome_json) ? 0U : 1U) + (answer ? 1U : 0U);
+    bool has_outcome = !sl_str_empty(outcome_json);
+    unsigned parts = (has_outcome ? 1U : 0U) + (answer ? 1U : 0U);
     if (!parts) {
         partition_confirm(partition, number);
         return;
@@ -119,7 +120,7 @@ static void tell_item(struct shell *shell, struct sl_arena *arena, const struct 
         tell(shell, arena, &command, answer->user_id, answer->outcome_json, announcement);
         reply(shell, &command, answer->outcome_json);
     }
-    if (!sl_str_empty(outcome_json))
+    if (has_outcome)
         tell(shell, arena, &item->event, user_id, outcome_json, announcement);
 }
 

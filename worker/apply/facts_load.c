@@ -196,14 +196,22 @@ static void read_known(struct attempt *attempt, const PGresult *result)
     }
 }
 
+/* Postgres gives rows of the users that it was asked for alone. */
+static struct account *asked_account(const struct attempt *attempt, struct sl_str user_id)
+{
+    struct account *account = facts_account(attempt, user_id);
+    SL_ASSERT(account);
+    return account;
+}
+
 static void read_holds(struct attempt *attempt, const PGresult *letters, const PGresult *held)
 {
     for (int row = 0; row < PQntuples(letters); row++)
-        facts_account(attempt, sl_pg_get_text(letters, row, 0))->has_open_letter = true;
+        asked_account(attempt, sl_pg_get_text(letters, row, 0))->has_open_letter = true;
     size_t rows = (size_t)PQntuples(held);
     struct sl_str(*keys)[2] = sl_arena_alloc(attempt->arena, rows + 1, sizeof(*keys));
     for (size_t row = 0; row < rows; row++) {
-        struct account *account = facts_account(attempt, sl_pg_get_text(held, (int)row, 0));
+        struct account *account = asked_account(attempt, sl_pg_get_text(held, (int)row, 0));
         keys[row][0] = sl_arena_str(attempt->arena, sl_pg_get_text(held, (int)row, 1));
         keys[row][1] = sl_arena_str(attempt->arena, sl_pg_get_text(held, (int)row, 2));
         if (!account->held_count++)
@@ -407,7 +415,7 @@ static void read_usages(struct attempt *attempt, const PGresult *result)
 {
     for (int row = 0; result && row < PQntuples(result); row++) {
         struct usage usage = facts_read_usage(result, row, attempt->arena);
-        struct facts *facts = &facts_account(attempt, usage.user_id)->facts;
+        struct facts *facts = &asked_account(attempt, usage.user_id)->facts;
         facts->usages =
             room(attempt->arena, facts->usages, facts->usage_count, &facts->usage_cap, sizeof(*facts->usages));
         facts->usages[facts->usage_count++] = usage;

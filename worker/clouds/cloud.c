@@ -15,6 +15,7 @@
 #include "worker/clouds/stripe.h"
 #include "worker/clouds/tailscale.h"
 
+#define LONGEST_WAIT_MS (INT64_C(24) * 3600 * 1000)
 #define AUTHORIZATION_BYTES_MAX 16384 /* a user's token of Microsoft's has been seen to pass 4 KiB */
 
 const struct cloud *cloud_of(enum cloud_id id)
@@ -195,9 +196,17 @@ bool cloud_header_int(const struct sl_http_response *response, const char *name,
     return true;
 }
 
+int64_t cloud_reset_at_ms(const struct sl_http_response *response, const char *name, int64_t now_ms)
+{
+    int64_t reset_s = 0;
+    if (!cloud_header_int(response, name, &reset_s) || reset_s > (now_ms + LONGEST_WAIT_MS) / 1000)
+        return 0;
+    return reset_s * 1000;
+}
+
 int64_t cloud_retry_after_ms(const struct sl_http_response *response, int64_t now_ms)
 {
-    const int64_t longest_ms = INT64_C(24) * 3600 * 1000;
+    const int64_t longest_ms = LONGEST_WAIT_MS;
     int64_t seconds = 0;
     if (cloud_header_int(response, "retry-after", &seconds))
         return seconds > longest_ms / 1000 ? longest_ms : seconds * 1000;

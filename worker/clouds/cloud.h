@@ -124,6 +124,10 @@ int64_t cloud_retry_after_ms(const struct sl_http_response *response, int64_t no
 /* A header as a non-negative integer; false when absent or anything else. */
 SL_MUST_CHECK bool cloud_header_int(const struct sl_http_response *response, const char *name, int64_t *ret_value);
 
+/* A header of Unix seconds at which a budget is whole again, in ms; 0 when absent or anything else, and when it is more
+ * than a day ahead: nobody may keep us away for longer by a slip. */
+int64_t cloud_reset_at_ms(const struct sl_http_response *response, const char *name, int64_t now_ms);
+
 /* Copies text into a fixed array, cut at its size; control characters become blanks. */
 void cloud_copy(char *ret_text, size_t bytes, struct sl_str text);
 

@@ -19,12 +19,11 @@ static const struct cloud_setting required[] = {
 static void read_limits(const struct sl_http_response *response, int64_t now_ms, struct cloud_limits *ret_limits)
 {
     struct cloud_limits limits = {.retry_after_ms = cloud_retry_after_ms(response, now_ms)};
-    int64_t reset_s = 0;
     limits.known = cloud_header_int(response, "x-ratelimit-limit", &limits.limit) &&
                    cloud_header_int(response, "x-ratelimit-remaining", &limits.remaining) && limits.limit > 0 &&
                    limits.remaining <= limits.limit;
-    if (limits.known && cloud_header_int(response, "x-ratelimit-reset", &reset_s) && reset_s < INT64_MAX / 1000)
-        limits.reset_at_ms = reset_s * 1000;
+    if (limits.known)
+        limits.reset_at_ms = cloud_reset_at_ms(response, "x-ratelimit-reset", now_ms);
     *ret_limits = limits;
 }
 

@@ -73,6 +73,7 @@ static bool read_link(const struct cloud_account *account, struct sl_str url, ch
     if (link.len >= GRAPH_LINK_BYTES)
         return sl_err_set(err, SL_ERR_PERMANENT, "the link to the next page is longer than %d bytes",
                           GRAPH_LINK_BYTES - 1);
+    SL_ASSERT(link.ptr);
     for (size_t i = 0; i < link.len; i++)
         if (link.ptr[i] <= ' ' || link.ptr[i] > '~' || link.ptr[i] == '#')
             return sl_err_set(err, SL_ERR_PERMANENT, "the link to the next page is no URL");

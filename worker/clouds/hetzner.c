@@ -23,13 +23,13 @@ static const char *const status_names[HETZNER_STATUS_COUNT] = {
 static void read_limits(const struct sl_http_response *response, int64_t now_ms, struct cloud_limits *ret_limits)
 {
     struct cloud_limits limits = {.retry_after_ms = cloud_retry_after_ms(response, now_ms)};
-    int64_t reset_s = 0;
     limits.known = cloud_header_int(response, "ratelimit-limit", &limits.limit) &&
                    cloud_header_int(response, "ratelimit-remaining", &limits.remaining) && limits.limit > 0 &&
                    limits.remaining <= limits.limit;
-    if (limits.known && cloud_header_int(response, "ratelimit-reset", &reset_s) && reset_s < INT64_MAX / 1000) {
+    if (limits.known)
+        limits.reset_at_ms = cloud_reset_at_ms(response, "ratelimit-reset", now_ms);
+    if (limits.reset_at_ms > 0) {
         int64_t missing = limits.limit - limits.remaining;
-        limits.reset_at_ms = reset_s * 1000;
         int64_t until_full_ms = limits.reset_at_ms - now_ms;
         limits.refill_ms = missing > 0 && until_full_ms > missing ? until_full_ms / missing : 1;
     }

@@ -1,9 +1,9 @@
 /* replies_fuzz.c - any status, headers and body as the reply of any cloud: the verdict on it, and every reader of that
  * cloud's replies.
  *
- * The verdict and its cause are in range, waits are never negative, a refusal always has a message that is printable;
- * what a reader gives is text that ends within its room; the same reply twice gives the same, byte for byte; a reader
- * that refuses leaves what it was to fill untouched.
+ * The verdict and its cause are in range, waits are never negative nor longer than a day, a refusal always has a
+ * message that is printable; what a reader gives is text that ends within its room; the same reply twice gives the
+ * same, byte for byte; a reader that refuses leaves what it was to fill untouched.
  *
  * Input: a byte for the cloud; one for how the call ended; two of the status; header lines "name: value", each up to
  * the next newline, until an empty one; the body.
@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define NOW_MS    INT64_C(1763712000000)
 #define UNTOUCHED 0x5A
+#define DAY_MS    INT64_C(86400000)
 
 /* Whatever a reader fills, and what it says beside it. */
 struct reading {
@@ -263,14 +264,16 @@ static void check_verdict(enum cloud_id id, bool mutates, const struct sl_http_r
     SL_ASSERT(first.verdict == again.verdict && first.cause == again.cause && first.after_ms == again.after_ms);
     SL_ASSERT(strcmp(first.error.message, again.error.message) == 0 && strcmp(first.error.code, again.error.code) == 0);
     SL_ASSERT(verdict_name(first.verdict)[0] != '\0' && cause_name(first.cause));
-    SL_ASSERT(first.after_ms >= 0 && first.attempts_max >= 0 && first.limits.retry_after_ms >= -1);
+    SL_ASSERT(first.after_ms >= 0 && first.after_ms <= DAY_MS);
+    SL_ASSERT(first.attempts_max >= 0 && first.limits.retry_after_ms >= -1);
+    SL_ASSERT(first.limits.retry_after_ms <= DAY_MS && first.limits.reset_at_ms <= NOW_MS + DAY_MS);
     SL_ASSERT(first.verdict != VERDICT_UNKNOWN || mutates);
     SL_ASSERT(first.verdict != VERDICT_DONE || (response->status >= 200 && response->status <= 299));
     SL_ASSERT((first.verdict == VERDICT_DONE) == (first.error.message[0] == '\0'));
     for (const char *at = first.error.message; *at; at++)
         SL_ASSERT((unsigned char)*at >= ' ' && *at != 0x7F);
     if (first.limits.known)
-        SL_ASSERT(first.limits.limit >= 0 && first.limits.remaining >= 0 && first.limits.refill_ms >= 0);
+        SL_ASSERT(first.limits.limit > 0 && first.limits.remaining >= 0 && first.limits.refill_ms >= 0);
 }
 
 /* Names in lower case, as the client gives them. */

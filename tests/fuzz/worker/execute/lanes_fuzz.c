@@ -83,7 +83,7 @@ static void learn(struct lane *lane)
 {
     struct cloud_limits limits = {
         .known = draw(lane, 4) > 0,
-        .limit = draw(lane, 1000),
+        .limit = 1 + draw(lane, 1000),
         .reset_at_ms = draw(lane, 2) ? lane->now_ms + (int64_t)draw(lane, 5000) - 1000 : 0,
         .refill_ms = draw(lane, 2) ? (int64_t)draw(lane, 2000) : 0,
         .retry_after_ms = (int64_t)draw(lane, 3000) - 1,

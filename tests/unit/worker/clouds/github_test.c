@@ -156,6 +156,11 @@ static void limits_are_a_window(void **state)
     assert_int_equal(limits.reset_at_ms, NOW_MS + 60000);
     assert_int_equal(limits.refill_ms, 0);
     assert_int_equal(limits.retry_after_ms, 3000);
+    struct sl_http_response far =
+        reply_of(403, "x-ratelimit-limit: 5000\nx-ratelimit-remaining: 0\nx-ratelimit-reset: 4102444800", "");
+    GITHUB.read_limits(&far, NOW_MS, &limits);
+    assert_true(limits.known);
+    assert_int_equal(limits.reset_at_ms, 0); /* not before 2100: it is as good as not said */
 }
 
 int main(void)

@@ -160,6 +160,12 @@ static void limits_are_a_token_bucket(void **state)
         reply_of(200, "ratelimit-limit: many\nratelimit-remaining: 1\nratelimit-reset: 1", "");
     HETZNER.read_limits(&odd, NOW_MS, &limits);
     assert_false(limits.known);
+    struct sl_http_response far =
+        reply_of(200, "ratelimit-limit: 3600\nratelimit-remaining: 3599\nratelimit-reset: 4102444800", "");
+    HETZNER.read_limits(&far, NOW_MS, &limits);
+    assert_true(limits.known);
+    assert_int_equal(limits.reset_at_ms, 0); /* not before 2100: it is as good as not said */
+    assert_int_equal(limits.refill_ms, 0);
     struct sl_http_response none = reply_of(200, NULL, "");
     HETZNER.read_limits(&none, NOW_MS, &limits);
     assert_false(limits.known);
