@@ -287,5 +287,7 @@ int main(int argc, char **argv)
            "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f}\n",
            totals.started, totals.ok, totals.refused, totals.errors, took, (double)totals.ok / took,
            quantile(&totals, 0.5), quantile(&totals, 0.99), quantile(&totals, 1));
+    free(totals.samples_ms);
+    free(connections);
     return totals.errors || totals.refused ? 1 : 0;
 }
