@@ -9,6 +9,8 @@ import dataclasses
 import hashlib
 import hmac
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from . import accounts, agents, teams  # noqa: F401  each enters its rules
 from .agents import queue
 from .rules import IGNORED, PARKED, RULES, rejected
@@ -150,6 +152,13 @@ class Model:
     def invite_hash(self, event):
         return hashlib.sha256(invite_token(self.names.data_key, event.source, event.id).encode()).hexdigest()
 
+    def accepted_hash(self, event):
+        """The digest of the token that an invite.accept came with; older logs have the token as it was."""
+        token = event.data.get("token")
+        if token is None:
+            token = open_token(self.names.data_key, event)
+        return hashlib.sha256(token.encode()).hexdigest()
+
     def new_workspace(self, event, name, owner, tier):
         workspace_id = self.names.workspaces.get((event.id, owner.id), f"workspace:{event.id}")
         row = Workspace(workspace_id, name, owner.id, tier, {owner.id: "owner"})
@@ -181,6 +190,14 @@ def invite_token(data_key, source, event_id):
     """An invitation's token: base64url of HMAC-SHA256(key, "invite" NUL source NUL event id), 43 characters."""
     mac = hmac.new(data_key, b"\0".join((b"invite", source.encode(), event_id.encode())), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def open_token(data_key, event):
+    """What ingress has sealed: KEY_ID:base64(nonce 12, tag 16, ciphertext), AES-256-GCM, bound to the event."""
+    sealed = base64.b64decode(event.data["token_sealed"].partition(":")[2])
+    nonce, tag, text = sealed[:12], sealed[12:28], sealed[28:]
+    bound_to = b"\0".join((b"event", event.source.encode(), event.id.encode()))
+    return AESGCM(data_key).decrypt(nonce, text + tag, bound_to).decode()
 
 
 def named_user(row):

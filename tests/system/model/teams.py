@@ -1,7 +1,6 @@
 """Rules of usage, workspaces and their billing, members, connections and runs."""
 
 import datetime
-import hashlib
 
 from .agents import queue
 from .rules import APPLIED, IGNORED, rejected, rule
@@ -230,7 +229,7 @@ def invite(model, user, event):
 
 @rule("command.invite.accept")
 def accept(model, user, event):
-    wanted = hashlib.sha256(event.data["token"].encode()).hexdigest()
+    wanted = model.accepted_hash(event)
     for workspace in model.workspaces.values():
         for row in workspace.invites:
             if row.hash == wanted:
