@@ -175,8 +175,9 @@ def connections(world, workspace_id):
 def due_now(world, kind, subject):
     """Lets a timer run out: what it was set to is what it says of itself, so that it counts as the one it was."""
     moved = world.books.rows("UPDATE sluice.timers SET due_at = now() WHERE kind = %s AND subject = %s"
-                             " AND fired_at IS NULL AND cancelled_at IS NULL RETURNING id", kind, subject)
+                             " AND fired_at IS NULL AND cancelled_at IS NULL RETURNING id, user_id", kind, subject)
     assert len(moved) == 1, f"{len(moved)} open timers {kind} of {subject}"
+    world.bent.add(moved[0]["user_id"])
     return moved[0]["id"]
 
 

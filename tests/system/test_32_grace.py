@@ -153,6 +153,7 @@ def policy(world, lines):
 
 def test_resume_on_payment_starts_what_the_failure_stopped(world):
     user_id, customer = world.user()
+    world.bent.add(user_id)
     subscription_id, _ = subscription(world, user_id, customer)
     stopped = instance(world, subscription_id, "active")["id"]
     by_hand = world.create_agent(user_id)
@@ -173,6 +174,7 @@ def test_resume_on_payment_starts_what_the_failure_stopped(world):
 
 def test_keep_stops_nothing_but_the_grace_runs(world):
     with policy(world, "on_payment_failed = keep"):
-        _, _, subscription_id, agent_id = in_arrears(world)
+        user_id, _, subscription_id, agent_id = in_arrears(world)
+    world.bent.add(user_id)
     assert world.books.agent(agent_id)["status"] == "active"
     assert timers(world, subscription_id)["grace_expired"]["cancelled_at"] is None

@@ -45,6 +45,7 @@ def test_an_expired_invitation(world):
     token = invitation_token(world, address_of(guest))
     world.books.rows("UPDATE sluice.invites SET expires_at = now() - interval '1 second' WHERE workspace_id = %s"
                      " RETURNING id", row["id"])
+    world.bent.add(guest)
     refused(accept(world, guest, token), 410, "INVITE_EXPIRED")
     assert members(world, row["id"]) == {owner: "owner"}
 

@@ -144,6 +144,7 @@ def test_stale_runs_are_purged(world):
     world.books.rows("UPDATE sluice.runs SET started_at = started_at - interval '2 hours' WHERE workspace_id = %s"
                      " AND id = %s RETURNING id", row["id"], stale)
     admin = f"admin-{uuid.uuid4().hex[:12]}"
+    world.bent.update((owner, admin))
     purge = {"older_than_minutes": 60}
     answer = world.ingress.api(owner, "/api/admin/purge-stale-runs", purge)
     assert (answer.status_code, answer.json()["errorCode"]) == (403, "FORBIDDEN")
