@@ -104,7 +104,7 @@ static bool span_ms(struct sl_str text, int64_t *ret_ms)
     static const struct {
         char unit;
         int64_t ms;
-    } UNITS[] = {{'s', 1000}, {'m', 60 * 1000}, {'h', 3600 * 1000}, {'d', 24 * 3600 * 1000}};
+    } UNITS[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
     if (text.len < 2)
         return false;
     for (size_t i = 0; i < SL_ARRAY_LEN(UNITS); i++) {

@@ -37,7 +37,7 @@ struct verdict verify_standard(const struct verify_request *request);
 
 /* For verifiers: does any other usual spelling of the JSON `body` satisfy `matches`? False where it is not JSON, or
  * larger than VERIFY_ALTERED_BYTES_MAX. */
-#define VERIFY_ALTERED_BYTES_MAX (64 * 1024)
+#define VERIFY_ALTERED_BYTES_MAX ((size_t)64 * 1024)
 typedef bool verify_matches(const void *arg, struct sl_str body);
 bool verify_is_altered(struct sl_str body, verify_matches *matches, const void *arg);
 

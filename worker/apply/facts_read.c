@@ -107,7 +107,8 @@ struct agent facts_read_agent(const PGresult *result, int row, struct sl_arena *
     agent.backend_url = row_text(&at);
     agent.memory_limit_mb = (int)row_int(&at);
     struct sl_str cpu_limit = row_text(&at);
-    agent.cpu_limit = sl_str_empty(cpu_limit) ? 0 : strtod(cpu_limit.ptr, NULL); /* exact: the shortest that is it */
+    agent.cpu_limit =
+        !cpu_limit.ptr || !cpu_limit.len ? 0 : strtod(cpu_limit.ptr, NULL); /* exact: the shortest that is it */
     agent.subscription_id = row_text(&at);
     agent.stopped_by = row_text(&at);
     return agent;

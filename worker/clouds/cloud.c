@@ -15,7 +15,7 @@
 #include "worker/clouds/stripe.h"
 #include "worker/clouds/tailscale.h"
 
-#define LONGEST_WAIT_MS (INT64_C(24) * 3600 * 1000)
+#define LONGEST_WAIT_MS         (INT64_C(24) * 3600 * 1000)
 #define AUTHORIZATION_BYTES_MAX 16384 /* a user's token of Microsoft's has been seen to pass 4 KiB */
 
 const struct cloud *cloud_of(enum cloud_id id)

@@ -20,7 +20,7 @@ static void read_limits(const struct sl_http_response *response, int64_t now_ms,
     limits.known = cloud_header_int(response, "ratelimit-limit", &limits.limit) &&
                    cloud_header_int(response, "ratelimit-remaining", &limits.remaining) && limits.limit > 0 &&
                    limits.remaining <= limits.limit;
-    if (limits.known && cloud_header_int(response, "ratelimit-reset", &reset_s) && reset_s <= 24 * 3600)
+    if (limits.known && cloud_header_int(response, "ratelimit-reset", &reset_s) && reset_s <= 86400)
         limits.reset_at_ms = now_ms + (reset_s > 0 ? reset_s : 1) * 1000;
     *ret_limits = limits;
 }

@@ -116,7 +116,9 @@ THEN(run_unknown)
 
 WHEN(run_ended)
 {
-    return yes_if(named_run(facts, input)->ended_at_ms != 0);
+    const struct run *run = named_run(facts, input);
+    SL_ASSERT(run); /* or the row before would have refused */
+    return yes_if(run->ended_at_ms != 0);
 }
 
 THEN(run_ended)

@@ -205,7 +205,8 @@ void classify(const struct cloud *cloud, bool mutates, const struct sl_http_resp
     if (result.verdict == VERDICT_DONE)
         result.error = (struct cloud_error){0};
     else if (result.error.message[0] == '\0' && response->end == SL_HTTP_ANSWERED)
-        snprintf(result.error.message, sizeof(result.error.message), "answered %d without a reason", response->status);
+        (void)snprintf(result.error.message, sizeof(result.error.message), "answered %d without a reason",
+                       response->status);
     else if (result.error.message[0] == '\0')
         cloud_copy(result.error.message, sizeof(result.error.message),
                    sl_str_of(response->err ? response->err->message : "no answer"));

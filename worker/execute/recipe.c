@@ -99,7 +99,7 @@ struct step_result recipe_answer(const struct step *step, struct recipe_job *job
         return result; /* an answer that can't be read, or that isn't what was hoped for: the intent stays open */
     if (step->mutates) {
         found->intent[0] = '\0';
-        snprintf(found->changed, sizeof(found->changed), "%s", step->name);
+        (void)snprintf(found->changed, sizeof(found->changed), "%s", step->name);
         /* what failed before was something else, and is behind us */
         if (!step->preparatory && strcmp(found->failed, step->name) != 0) {
             found->failed[0] = '\0';
@@ -119,7 +119,7 @@ void recipe_failed(const struct step *step, struct recipe_job *job, const struct
     if (!step->mutates && !result->next)
         return; /* a read that is simply made again */
     found->floor = *attempt;
-    snprintf(found->failed, sizeof(found->failed), "%s", step->mutates ? step->name : found->changed);
+    (void)snprintf(found->failed, sizeof(found->failed), "%s", step->mutates ? step->name : found->changed);
 }
 
 const char *recipe_give_up(const struct step *step, struct recipe_job *job, int *attempt)
@@ -185,7 +185,7 @@ struct step_result step_next_noting(const char *next, const char *format, ...)
     struct step_result result = {.action = STEP_NEXT, .next = next};
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(result.error, sizeof(result.error), format, arguments);
+    (void)vsnprintf(result.error, sizeof(result.error), format, arguments);
     va_end(arguments);
     return result;
 }
@@ -205,7 +205,7 @@ struct step_result step_retry(const char *next, const char *error_format, ...)
     struct step_result result = {.action = STEP_RETRY, .next = next};
     va_list arguments;
     va_start(arguments, error_format);
-    vsnprintf(result.error, sizeof(result.error), error_format, arguments);
+    (void)vsnprintf(result.error, sizeof(result.error), error_format, arguments);
     va_end(arguments);
     return result;
 }
@@ -215,7 +215,7 @@ struct step_result step_refused(const char *error_format, ...)
     struct step_result result = {.action = STEP_REFUSED};
     va_list arguments;
     va_start(arguments, error_format);
-    vsnprintf(result.error, sizeof(result.error), error_format, arguments);
+    (void)vsnprintf(result.error, sizeof(result.error), error_format, arguments);
     va_end(arguments);
     return result;
 }

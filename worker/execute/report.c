@@ -51,7 +51,7 @@ void report_event(const struct flight *flight, enum flight_end end, int64_t now_
 {
     const char *type = type_of(end);
     char fence[24];
-    snprintf(fence, sizeof(fence), "%" PRId64, flight->fence);
+    (void)snprintf(fence, sizeof(fence), "%" PRId64, flight->fence);
     const struct sl_str parts[] = {sl_str_of(flight->job.id_text), sl_str_of(fence), sl_str_of(type)};
     char id[SL_UUID_TEXT_BYTES];
     sl_uuid_format(sl_uuid_v5(SL_UUID_SPACE, parts, SL_ARRAY_LEN(parts)), id);
