@@ -82,6 +82,11 @@ function(sluice_io_test NAME)
     _sluice_cmocka_test(${NAME} io)
 endfunction()
 
+# All fuzzers, and nothing that they don't need: what the preset `fuzz` builds.
+if(SLUICE_FUZZ)
+    add_custom_target(fuzzers)
+endif()
+
 function(sluice_fuzzer NAME)
     if(NOT SLUICE_FUZZ)
         return()
@@ -93,6 +98,7 @@ function(sluice_fuzzer NAME)
     add_executable(${NAME} ${ARG_SOURCES})
     target_link_libraries(${NAME} PRIVATE ${targets} sluice_flags)
     target_link_options(${NAME} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers ${NAME})
     set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
     # What is found new goes to the build directory; the seeds in the repository are only read.
     set(found "${CMAKE_BINARY_DIR}/fuzz/corpus/${NAME}")
