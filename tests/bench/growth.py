@@ -15,6 +15,7 @@ def run(system, _median):
         assert figures["ok"] == STEP, figures
         worker.catch_up(system, books)
         rows.append({"events": number * STEP, "ingress events/s": float(figures["rate"]),
+                     "customers known": int(system.ingress().metrics()["sluice_ingress_directory_entries"]),
                      **{f"{name} rss MB": process.rss_mb(system.pid(name)) for name in PROGRAMS}})
     books.close()
     return rows

@@ -13,7 +13,8 @@ from .door import ingress_of, read_all, statuses
 from .test_93_http_attacks import stripe_request
 
 WARM_UP, EVENTS, USERS = 25_000, 75_000, 500
-FLAT_MB = 24  # what may come on top of the warm-up: fragments, a longer batch, more of the directory
+# What may come on top of the warm-up: fragments; for a worker also what it has read ahead, and longer batches.
+FLAT_MB = {"ingress": 16, "worker-1": 64, "worker-2": 64}
 # AddressSanitizer keeps freed memory back, 256 MB of it, to find its late uses: growth can't be seen behind that
 FRUGAL = "halt_on_error=1:abort_on_error=1:detect_leaks=1:quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
 PROGRAMS = ("ingress", "worker-1", "worker-2")
@@ -55,7 +56,7 @@ def test_memory_is_flat_over_many_events(world):
         before, after = sizes(WARM_UP), sizes(EVENTS)
     print(f"RSS in MB after {WARM_UP} events and after {EVENTS} more: {before}, {after}")
     for name in PROGRAMS:
-        assert after[name] - before[name] < FLAT_MB, f"{name}: {before[name]:.0f} MB, then {after[name]:.0f} MB"
+        assert after[name] - before[name] < FLAT_MB[name], f"{name}: {before[name]:.0f} MB, then {after[name]:.0f} MB"
 
 
 def test_a_broker_that_stands_still_costs_what_may_be_under_way(world):
