@@ -81,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint64_t digest = decide_once(&world, &input, false);
         SL_ASSERT(decide_once(&world, &again, false) == digest);
         SL_ASSERT(decide_once(&world, &input, true) == digest);
+        again.event_id = SL_STR("evt_2"); /* the same once more, under another id: no id is decided twice */
         (void)decide_once(&world, &again, true);
     } else {
         SL_ASSERT(err.error_class == SL_ERR_PERMANENT && sl_utf8_is_valid(sl_str_of(err.message)));
