@@ -147,7 +147,7 @@ struct span {
 static bool read_span(struct ctl *ctl, struct span *ret_span, struct sl_err *err)
 {
     const int64_t now_ms = sl_clock_wall_ms();
-    struct span span;
+    struct span span = {0};
     if (!options_time(&ctl->options, OPTION_SINCE, now_ms, &span.since_ms, err) ||
         !options_time(&ctl->options, OPTION_UNTIL, now_ms, &span.until_ms, err) ||
         !options_int(&ctl->options, OPTION_RATE, 0, 0, 100000, &span.rate, err) ||
@@ -176,7 +176,7 @@ static enum ctl_exit close_gap(struct ctl *ctl, struct gap *gap, const struct sp
 enum ctl_exit stripe_backfill(struct ctl *ctl)
 {
     struct sl_err err = {0};
-    struct span span;
+    struct span span = {0};
     struct gap gap;
     struct ask ask;
     if (!read_span(ctl, &span, &err)) {

@@ -157,7 +157,7 @@ struct order {
 static bool read_order(struct ctl *ctl, struct order *ret_order, struct sl_err *err)
 {
     const int64_t now_ms = sl_clock_wall_ms();
-    struct order order;
+    struct order order = {0};
     /* GitHub's secondary limit is 80 requests a minute that make something */
     if (!options_time(&ctl->options, OPTION_SINCE, now_ms, &order.since_ms, err) ||
         !options_time(&ctl->options, OPTION_UNTIL, now_ms, &order.until_ms, err) ||
@@ -197,7 +197,7 @@ static enum ctl_exit close_gap(struct ctl *ctl, struct ask *ask, struct gap *gap
 enum ctl_exit github_redeliver_run(struct ctl *ctl)
 {
     struct sl_err err = {0};
-    struct order order;
+    struct order order = {0};
     struct gap gap;
     struct ask ask;
     if (!read_order(ctl, &order, &err)) {
