@@ -18,6 +18,8 @@ ALTER ROLE sluice_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'own
 ALTER ROLE sluice_worker LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'worker_password';
 ALTER ROLE sluice_ctl LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'ctl_password';
 ALTER ROLE sluice_console LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'console_password';
+-- who migrates may end their sessions
+GRANT sluice_worker, sluice_console, sluice_ctl TO sluice_owner;
 ALTER ROLE sluice_console SET default_transaction_read_only = on;
 
 SELECT format('CREATE DATABASE %I OWNER sluice_owner', :'database')
