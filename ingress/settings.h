@@ -13,7 +13,7 @@
 #include "ingress/source.h"
 #include "web/jwt_keys.h"
 
-#define SETTINGS_HEADERS_BYTES_MAX (64 * 1024) /* room kept for headers in a message */
+#define SETTINGS_HEADERS_BYTES_MAX 65536 /* room kept for headers in a message */
 #define SETTINGS_WARNINGS_MAX      (SOURCE_COUNT + 1)
 #define SETTINGS_WARNING_BYTES     160
 
