@@ -72,6 +72,19 @@ static bool discard(struct ctl *ctl, const struct dlq_filter *filter, int64_t li
     return true;
 }
 
+static enum ctl_exit say_dry(const struct ctl *ctl, const PGresult *counts)
+{
+    const char *letters = PQgetvalue(counts, 0, 0);
+    if (ctl->options.json)
+        printf("{\"would_discard\": %s, \"under_way\": %s}\n", letters, PQgetvalue(counts, 0, 1));
+    else
+        printf(
+            "%s letters would be discarded (--limit not counted), %s are under way; %s events wait behind their users' "
+            "letters\n",
+            letters, PQgetvalue(counts, 0, 1), PQgetvalue(counts, 0, 2));
+    return CTL_DONE;
+}
+
 enum ctl_exit dlq_discard(struct ctl *ctl)
 {
     struct sl_err err = {0};
@@ -88,6 +101,8 @@ enum ctl_exit dlq_discard(struct ctl *ctl)
     if (!query_run(ctl, COUNT, filter.values, DLQ_FILTER_PARAMS, &counts, &err))
         return ctl_fail(&err);
     bool none = sl_str_is(sl_str_of(PQgetvalue(counts, 0, 0)), "0");
+    if (ctl->options.dry_run)
+        return say_dry(ctl, counts);
     if (!none && !confirmed(ctl, counts))
         return CTL_USAGE;
     bool ok = none || discard(ctl, &filter, limit, &done, &err);

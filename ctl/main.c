@@ -126,6 +126,17 @@ static const struct ctl_command *find_command(const struct options *options)
     return NULL;
 }
 
+/* A command that changes things and knows no dry run would do what the caller meant only to look at. */
+static bool knows_dry_run(const struct ctl_command *row)
+{
+    static enum ctl_exit (*const runs[])(struct ctl *) = {
+        migrate_run, replay_run, dlq_replay, dlq_discard, reconcile_run, stripe_backfill, github_redeliver_run};
+    for (size_t i = 0; i < SL_ARRAY_LEN(runs); i++)
+        if (row->run == runs[i])
+            return true;
+    return false;
+}
+
 /* Options that a command doesn't take are mistakes, not noise. */
 static bool fits(const struct ctl_command *row, const struct options *options, struct sl_err *err)
 {
@@ -133,6 +144,9 @@ static bool fits(const struct ctl_command *row, const struct options *options, s
     if (row->argument_count < 0 ? given > -row->argument_count : given != row->argument_count)
         return sl_err_set(err, SL_ERR_PERMANENT, "usage: sluicectl %s%s%s %s", row->noun, row->verb ? " " : "",
                           row->verb ? row->verb : "", row->arguments);
+    if (options->dry_run && !knows_dry_run(row))
+        return sl_err_set(err, SL_ERR_PERMANENT, "%s%s%s does not take --dry-run", row->noun, row->verb ? " " : "",
+                          row->verb ? row->verb : "");
     for (enum option option = OPTION_USER; option < OPTION_VALUE_COUNT; option++) {
         bool known = !options->values[option];
         for (size_t a = 0; !known && row->allowed[a]; a++)

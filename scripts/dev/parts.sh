@@ -107,8 +107,8 @@ program_command() { # ingress, worker, console, ctl; owner: sluicectl migrate
         "UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:print_stacktrace=1}"
         "TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:ignore_noninstrumented_modules=1}"
     )
-    # what gcov counts is written to files at the end
-    [[ "${PRESET}" != coverage ]] || PROGRAM_ENV+=("SLUICE_SANDBOX_ENABLED=off")
+    # what gcov counts, and what ThreadSanitizer reports, is written to files that are opened late
+    [[ "${PRESET}" != coverage && "${PRESET}" != tsan ]] || PROGRAM_ENV+=("SLUICE_SANDBOX_ENABLED=off")
     PROGRAM_OPTIONS=()
     [[ ! -f "${ROOT}/deploy/sluice.conf" ]] || PROGRAM_OPTIONS=(--config "${ROOT}/deploy/sluice.conf")
 }

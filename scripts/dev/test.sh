@@ -36,7 +36,8 @@ cmd_test() {
 test_clean_up() {
     local dir
     trap - EXIT
-    for dir in "${STATE}" "${STATE}/system" "${STATE}/tsan/system" "${STATE}/torture/fleet"; do
+    for dir in "${STATE}" "${STATE}"/*/ "${STATE}"/*/*/; do
+        dir="${dir%/}"
         [[ ! -d "${dir}/run" ]] || SLUICE_DEV_DIR="${dir}" "${ROOT}/dev" down >/dev/null
     done
 }

@@ -27,6 +27,7 @@ SHORT = {"minutes": 1.25, "events": 6000, "seed": 1}
 SETTLE_S = 240
 SETTLE_EVENTS_PER_S = 200
 TELL_EVERY_S = 5
+TAKEN_MIN = 0.5  # of the events; what was broken for long refuses many
 GLANCE_S = 1.0  # in the storm nobody waits for a broker
 CLOUDS = {"hetzner": {"rate_limit": 0}, "github": {"rate_limit": 0}, "stripe": {"rate_limit_per_s": 0},
           "resend": {"rate_limit_per_s": 0}, "graph": {"rate_limit_per_s": 0},
@@ -87,6 +88,7 @@ class Run:
         limit_s = SETTLE_S + self._options.events / SETTLE_EVENTS_PER_S
         left, settled_s = settle(eyes, lambda: answered(load), limit_s)
         findings.append(settled(left, eyes))
+        findings.append(taken(load.counts(), self._options.events))
         findings.append(Finding("nothing ended by itself", not fleet.ended, len(fleet.programs()) + 3,
                                 [f"{at} s: {name} {why}: {' | '.join(lines)}" for at, name, why, lines in fleet.ended]))
         say("check")
@@ -127,6 +129,14 @@ class Run:
 
 def answered(load):
     return load.counts().get("accepted", 0)
+
+
+def taken(counts, events):
+    """A run in which hardly anything was taken shows nothing."""
+    accepted = counts.get("accepted", 0)
+    if accepted >= events * TAKEN_MIN:
+        return Finding("the load was taken", True, accepted, [])
+    return Finding("the load was taken", False, accepted, [f"{accepted} of {events} events were answered with 2xx"])
 
 
 def settled(left, eyes):

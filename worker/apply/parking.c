@@ -101,7 +101,7 @@ static void waiting_queue(const struct waiting *waiting, const char *sql, struct
     (void)pipeline_add(pipeline, sql, &params);
 }
 
-/* Events that had waited and are decided now: what stands of them elsewhere goes. */
+/* Events that had waited and are decided now, or can't be read any more: what stands of them elsewhere goes. */
 static void queue_ended(const struct attempt *attempt, enum outcome was, const char *sql, struct pipeline *pipeline)
 {
     struct sl_pg_params params;
@@ -109,8 +109,9 @@ static void queue_ended(const struct attempt *attempt, enum outcome was, const c
     struct sl_pg_array *sources = sl_pg_array_create(attempt->arena, SL_PG_TEXT);
     for (size_t i = 0; i < attempt->decided; i++) {
         const struct decision *decision = &attempt->decisions[i];
-        if (decision->kind != DECISION_MADE || !decision->known || decision->known->outcome != was ||
-            decision->outcome == OUTCOME_PARKED)
+        bool has_ended = decision->kind == DECISION_UNREADABLE ||
+                         (decision->kind == DECISION_MADE && decision->outcome != OUTCOME_PARKED);
+        if (!has_ended || !decision->known || decision->known->outcome != was)
             continue;
         sl_pg_array_text(ids, decision->item->event.id);
         sl_pg_array_text(sources, decision->item->event.source);
@@ -138,6 +139,7 @@ void parking_queue(struct attempt *attempt, struct pipeline *pipeline)
     waiting_queue(&held, HOLD, pipeline, attempt->arena);
     queue_ended(attempt, OUTCOME_PARKED, FORGET_PARKED, pipeline);
     queue_ended(attempt, OUTCOME_HELD, FORGET_HELD, pipeline);
+    queue_ended(attempt, OUTCOME_DEAD, FORGET_HELD, pipeline); /* one that could not be read when it was released */
 }
 
 int parking_queue_release(struct attempt *attempt, struct pipeline *pipeline)

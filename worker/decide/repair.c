@@ -29,11 +29,10 @@ static bool is_its_own(const struct agent *agent, const struct input_agent *seen
     return !sl_str_empty(seen->server_id) && sl_str_equal(agent->server_id, seen->server_id);
 }
 
-static bool is_on_its_books(const struct agent *agent, const struct input_agent *seen)
+static bool has_anything(const struct agent *agent)
 {
-    bool has_device =
-        !sl_str_empty(seen->tailscale_device_id) && sl_str_equal(agent->tailscale_device_id, seen->tailscale_device_id);
-    return has_device || is_its_own(agent, seen);
+    return !sl_str_empty(agent->server_id) || !sl_str_empty(agent->tailscale_device_id) ||
+           !sl_str_empty(agent->app_name);
 }
 
 WHEN(repair_busy)
@@ -47,12 +46,13 @@ THEN(repair_busy)
     plan_ignored(plan, "a job of the agent is open, and sees to it");
 }
 
-/* A failed start or stop leaves its agent with a server, and the data on it: that is no orphan. */
+/* A failed start or stop leaves its agent with a server, and the data on it: nothing of such an agent is an orphan, for
+ * a removal goes by its name too, and would take that server with it. */
 WHEN(repair_orphan)
 {
     const struct agent *agent = seen_agent(facts, input);
     bool is_nobodys = agent->status == AGENT_DRAFT || agent->status == AGENT_DESTROYED ||
-                      (agent->status == AGENT_FAILED && !is_on_its_books(agent, &input->as.agent));
+                      (agent->status == AGENT_FAILED && !has_anything(agent));
     return yes_if(sl_str_is(input->as.agent.found, "orphan") && is_nobodys);
 }
 

@@ -46,6 +46,8 @@ void ask_deinit(struct ask *ask)
     ask->http = NULL;
     cloud_request_deinit(&ask->request);
     cloud_accounts_deinit(&ask->accounts);
+    sl_secret_destroy(ask->token);
+    ask->token = NULL;
 }
 
 static bool is_stopping(const struct ask *ask)
@@ -144,7 +146,7 @@ static bool read_token(void *arg, const struct sl_http_response *response)
     return tailscale_read_token(response, arg);
 }
 
-/* For as long as this lasts: a look is over long before an hour. */
+/* It is good for an hour, and whoever looks again and again lives longer than that. */
 static bool get_token(struct ask *ask, struct cloud_account *account, struct sl_err *err)
 {
     struct tailscale_token token = {0};
@@ -152,12 +154,13 @@ static bool get_token(struct ask *ask, struct cloud_account *account, struct sl_
         !ask_cloud(ask, CLOUD_TAILSCALE, false, read_token, &token, err))
         return false;
     struct sl_secret *secret = sl_secret_create(sl_str_of(token.text));
+    const int64_t expires_in_ms = token.expires_in_ms;
     sl_secret_wipe(&token, sizeof(token));
-    if (!secret || ask->accounts.secret_count == SL_ARRAY_LEN(ask->accounts.secrets)) {
-        sl_secret_destroy(secret);
+    if (!secret)
         return sl_err_set(err, SL_ERR_RETRY, "tailscale: no token was given");
-    }
-    ask->accounts.secrets[ask->accounts.secret_count++] = secret;
+    sl_secret_destroy(ask->token);
+    ask->token = secret;
+    ask->token_until_mono_ms = sl_clock_mono_ms() + expires_in_ms / 2; /* a look is over long before the other half */
     account->token = sl_secret_borrow(secret);
     return true;
 }
@@ -170,7 +173,8 @@ bool ask_account(struct ask *ask, enum cloud_id id, const struct cloud_account *
         sl_err_hint(err, "set %s", ask->missing[id]);
         return false;
     }
-    if (id == CLOUD_TAILSCALE && sl_str_empty(account->token) && !get_token(ask, account, err))
+    bool is_stale = ask->token && sl_clock_mono_ms() >= ask->token_until_mono_ms;
+    if (id == CLOUD_TAILSCALE && (is_stale || sl_str_empty(account->token)) && !get_token(ask, account, err))
         return false;
     *ret_account = account;
     return true;

@@ -15,6 +15,8 @@ struct ask {
     const char *missing[CLOUD_COUNT];        /* the variable without which it can't be called; static, NULL: none */
     struct cloud_request request;            /* built by the caller, before ask_cloud */
     struct cloud_limits limits[CLOUD_COUNT]; /* as last told */
+    struct sl_secret *token;                 /* of Tailscale's OAuth client; NULL: none was got */
+    int64_t token_until_mono_ms;             /* another is got behind it */
     int calls;                               /* so far */
     bool (*stopping)(void *arg);             /* NULL: never. Asked several times a second while it waits. */
     void *stopping_arg;

@@ -14,7 +14,7 @@ static const char READ[] =
     " md5(concat_ws('|', a.status, a.server_id, a.tailscale_device_id, a.app_name, j.seq, j.fence, j.open))"
     " FROM sluice.agents a LEFT JOIN LATERAL (SELECT max(seq) AS seq, max(fence) AS fence,"
     "  bool_or(status IN ('queued', 'running', 'waiting')) AS open, max(updated_at) AS updated_at"
-    "  FROM sluice.jobs WHERE agent_id = a.id) AS j ON true"
+    "  FROM sluice.jobs WHERE user_id = a.user_id AND agent_id = a.id) AS j ON true"
     " WHERE a.id = ANY($1) OR a.app_name = ANY($2) OR a.subscription_id = ANY($3) OR (a.status IN ('active', 'paused')"
     " AND coalesce(a.server_id, a.app_name, a.tailscale_device_id) IS NOT NULL) ORDER BY a.id";
 

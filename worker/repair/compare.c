@@ -31,6 +31,10 @@ static struct verdict_of judge_orphan(const struct book *book, bool is_on_books)
 {
     if (book->status == AGENT_FAILED && is_on_books)
         return (struct verdict_of){.kind = 0};
+    bool has_anything =
+        !sl_str_empty(book->server_id) || !sl_str_empty(book->device_id) || !sl_str_empty(book->app_name);
+    if (book->status == AGENT_FAILED && has_anything)
+        return (struct verdict_of){FINDING_ORPHANED, NULL, "its agent has failed, and keeps another with its data"};
     static const char *const details[AGENT_STATUS_COUNT] = {
         [AGENT_DRAFT] = "its agent is a draft: nothing should be there",
         [AGENT_FAILED] = "its agent has failed, and doesn't know it",
@@ -143,6 +147,17 @@ static bool is_missing(const struct sights *sights, enum cloud_id cloud, struct 
     return !sl_str_empty(id) && sights->is_seen[cloud] && !is_shown(sights, cloud, id);
 }
 
+/* Another server that is labelled for the agent: a rollback would find it by its name, and delete it. */
+static bool has_another(const struct book *book, const struct sights *sights)
+{
+    for (size_t i = 0; i < sights->count; i++) {
+        const struct sight *sight = &sights->items[i];
+        if (sight->cloud == CLOUD_HETZNER && sight->has_label && sl_uuid_equal(sight->labelled, book->agent_id))
+            return true;
+    }
+    return false;
+}
+
 static void judge_book(const struct book *book, const struct sights *sights, struct findings *findings)
 {
     struct finding finding = {.kind = FINDING_MISSING, .book = book, .cost_per_day = -1};
@@ -160,8 +175,10 @@ static void judge_book(const struct book *book, const struct sights *sights, str
     } else if (!book->is_provisioners && is_missing(sights, CLOUD_HETZNER, book->server_id)) {
         finding.cloud = CLOUD_HETZNER;
         finding.resource_id = book->server_id;
-        finding.detail = "its agent is on the books with it, but the cloud hasn't got it";
-        finding.mend = "gone";
+        bool is_replaced = has_another(book, sights);
+        finding.detail = is_replaced ? "the cloud hasn't got it, but another that is labelled for its agent"
+                                     : "its agent is on the books with it, but the cloud hasn't got it";
+        finding.mend = is_replaced ? NULL : "gone";
     } else if (book->status == AGENT_ACTIVE && is_missing(sights, CLOUD_TAILSCALE, book->device_id)) {
         /* one that is ephemeral goes with a longer silence of its machine, and comes back under another id */
         finding.cloud = CLOUD_TAILSCALE;
@@ -174,6 +191,30 @@ static void judge_book(const struct book *book, const struct sights *sights, str
     findings->items[findings->count++] = finding;
 }
 
+static int compare_keys(const void *left, const void *right)
+{
+    const struct finding *a = left;
+    const struct finding *b = right;
+    if (a->kind != b->kind)
+        return (int)a->kind - (int)b->kind;
+    if (a->cloud != b->cloud)
+        return (int)a->cloud - (int)b->cloud;
+    return sl_str_compare(a->resource_id, b->resource_id);
+}
+
+/* Two agents may be on the books with one server: callbacks say what they like. The ledger has one row of it. */
+static void keep_first_of_each(struct findings *findings)
+{
+    size_t kept = 0;
+    if (findings->count)
+        qsort(findings->items, findings->count, sizeof(*findings->items), compare_keys);
+    for (size_t i = 0; i < findings->count; i++) {
+        if (!kept || compare_keys(&findings->items[kept - 1], &findings->items[i]) != 0)
+            findings->items[kept++] = findings->items[i];
+    }
+    findings->count = kept;
+}
+
 struct findings compare(const struct sights *sights, const struct books *books, struct sl_arena *arena)
 {
     struct findings findings = {.count = 0};
@@ -182,5 +223,6 @@ struct findings compare(const struct sights *sights, const struct books *books, 
         judge_sight(&sights->items[i], books, &findings);
     for (size_t i = 0; i < books->count; i++)
         judge_book(&books->items[i], sights, &findings);
+    keep_first_of_each(&findings);
     return findings;
 }

@@ -9,6 +9,10 @@
 static const char LOCK[] = "SELECT pg_try_advisory_lock(hashtext('sluice.reconcile'))";
 static const char UNLOCK[] = "SELECT pg_advisory_unlock(hashtext('sluice.reconcile'))";
 
+/* Before anything is asked: a look that breaks off is not due again at once, with all that its lists cost. */
+static const char TRY[] =
+    "INSERT INTO sluice.looks (cloud, tried_at, problem) VALUES ('hetzner', now(), 'not looked at yet')"
+    " ON CONFLICT (cloud) DO UPDATE SET tried_at = excluded.tried_at";
 static const char WRITE[] =
     "INSERT INTO sluice.findings AS f (finding, cloud, resource_id, name, agent_id, user_id, detail, mend, books,"
     " cost_per_day, currency, first_seen, last_seen)"
@@ -156,7 +160,8 @@ static void forget_missing(struct look *look)
 static bool look_locked(struct sl_pg *pg, struct ask *ask, bool record, struct look *look, struct sl_err *err)
 {
     struct sl_err *problem = &look->sights.problems[CLOUD_HETZNER];
-    if (!books_begin(pg, &look->began_at_ms, err) || !sights_look(&look->sights, ask, err) ||
+    if ((record && !sl_pg_run(pg, TRY, NULL, NULL, err)) || !books_begin(pg, &look->began_at_ms, err) ||
+        !sights_look(&look->sights, ask, err) ||
         !books_read(pg, look->arena, &look->sights, look->began_at_ms, &look->books, err))
         return false;
     look->findings = compare(&look->sights, &look->books, look->arena);
