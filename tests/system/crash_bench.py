@@ -68,7 +68,7 @@ class Program:
     def died_at(self, point):
         """Asserts that it killed itself at the point."""
         assert self.ended() == -signal.SIGKILL, f"{self.process.returncode}: {self.log()[-3000:]}"
-        assert self.passed()[-1] == f"{point} kill"
+        assert f"{point} kill" in self.passed()  # another thread may have passed a point before the signal came
 
     def stopped_at(self, point):
         """Waits until it has stopped itself at the point."""

@@ -42,6 +42,16 @@ static void add_json(uint64_t *digest, struct sl_str text)
     free(canonical);
 }
 
+/* By what they say: one of them may be Postgres' way of writing it, the other a rule's. */
+static bool is_same_json(struct sl_str left, struct sl_str right)
+{
+    SL_JSON_AUTO *a = NULL;
+    SL_JSON_AUTO *b = NULL;
+    if (sl_str_equal(left, right))
+        return true;
+    return sl_json_parse(left, 0, &a, NULL) && sl_json_parse(right, 0, &b, NULL) && json_equal(a, b);
+}
+
 static void add_uuid(uint64_t *digest, struct sl_uuid id)
 {
     add_bytes(digest, id.bytes, sizeof(id.bytes));
@@ -158,7 +168,7 @@ static void add_job(uint64_t *digest, const struct facts *facts, const struct jo
     const struct fields was = before ? fields_of_job(before) : (struct fields){0};
     add_uuid(digest, row->id);
     add_fields(digest, &now, before ? &was : NULL);
-    if (!before || !sl_str_equal(before->args, row->args))
+    if (!before || !is_same_json(before->args, row->args))
         add_json(digest, row->args);
 }
 

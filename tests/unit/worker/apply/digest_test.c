@@ -41,6 +41,19 @@ static void what_is_carried_along_does_not_count(void **state)
     assert_int_not_equal(digest_of_plan(&of_small, &one), digest_of_plan(&of_small, &other));
 }
 
+static void arguments_written_another_way_are_no_change(void **state)
+{
+    struct job stored = queued("{\"tier\": \"a\", \"region\": \"us\"}");
+    struct job as_told = queued("{\"region\":\"us\",\"tier\":\"a\"}");
+    struct job again = as_told;
+    struct job renewed = queued("{\"region\":\"us\",\"tier\":\"b\"}");
+    const struct facts of_stored = {.jobs = &stored, .job_count = 1};
+    const struct facts of_told = {.jobs = &as_told, .job_count = 1};
+    (void)state;
+    assert_int_equal(digest_of_job(&of_stored, &again), digest_of_job(&of_told, &again));
+    assert_int_not_equal(digest_of_job(&of_stored, &renewed), digest_of_job(&of_stored, &again));
+}
+
 static void the_executors_columns_do_not_count(void **state)
 {
     const struct facts nothing = {0};
@@ -70,6 +83,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_document_is_the_same_however_it_is_written),
         cmocka_unit_test(what_is_carried_along_does_not_count),
+        cmocka_unit_test(arguments_written_another_way_are_no_change),
         cmocka_unit_test(the_executors_columns_do_not_count),
         cmocka_unit_test(neighbours_are_not_taken_for_one),
     };
