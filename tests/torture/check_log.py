@@ -1,5 +1,6 @@
 """Invariants 1 and 2: what was promised is in the log, what is in the log is decided once, and nothing else is."""
 
+from .bodies import sha256_of, shows_token
 from .check_facts import EVENTS, digest
 from .finding import Finding
 
@@ -21,8 +22,10 @@ def promised(facts):
             continue
         if message.type != sent.type:
             finding.violated(f"{name_of(identity)} is in the log as {message.type}, it was sent as {sent.type}")
-        if sent.sha256 is not None and digest(message).hex() != sent.sha256:
+        if sent.sha256 is not None and sha256_of(message.type, message.value) != sent.sha256:
             finding.violated(f"{name_of(identity)} is in the log with other bytes than were sent")
+        if shows_token(message.type, message.value):
+            finding.violated(f"{name_of(identity)} is in the log with a token that everybody can read")
         for receipt in sent.receipts:
             if receipt not in by_place or by_place[receipt].identity != identity:
                 finding.violated(f"{name_of(identity)} has the receipt {receipt}, where it does not stand")

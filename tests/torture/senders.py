@@ -7,7 +7,6 @@ asyncio, because the load must leave the machine to what is under it. Everything
 import asyncio
 import base64
 import dataclasses
-import hashlib
 import hmac
 import itertools
 import json
@@ -15,6 +14,8 @@ import time
 from urllib.parse import urlsplit
 
 from kit import signing
+
+from .bodies import sha256_of
 
 ANSWER_TIMEOUT_S = 12  # ingress answers after 8 s at the latest
 CONNECT_TIMEOUT_S = 3
@@ -44,7 +45,7 @@ class Delivery:
     @property
     def sha256(self):
         """Of the body that must stand in the log; None where ingress makes the document itself."""
-        return None if self.source == "/api" else hashlib.sha256(self.body).hexdigest()
+        return None if self.source == "/api" else sha256_of(self.type, self.body)
 
 
 @dataclasses.dataclass(slots=True)

@@ -10,6 +10,7 @@ import pytest
 from kit.signing import stripe_header
 from kit.wait import until
 
+from .bodies import SEALED, sha256_of, shows_token
 from .load import Load
 from .population import Knowledge, Pay, Population, Teams, group_of
 from .senders import Delivery, Door, Patience, Senders, Signer, read_answer
@@ -163,6 +164,23 @@ def test_a_population_has_everything_under_ids_of_its_own():
     assert hot > len(deliveries) / 10
 
 
+def sealed(body):
+    """The digest of a command whose token ingress seals; None of all others."""
+    document = json.loads(body)
+    kind = f"command.{document.get('type')}"
+    return sha256_of(kind, body) if kind in SEALED else None
+
+
+def test_a_sealed_token_changes_no_digest_and_an_open_one_is_seen():
+    kind = "command.invite.accept"
+    sent = b'{"type": "invite.accept", "data": {"user_id": "u", "token": "t"}}'
+    kept = b'{"type":"invite.accept","data":{"token_sealed":"1:AAAA","user_id":"u"}}'
+    other = b'{"type":"invite.accept","data":{"token_sealed":"1:AAAA","user_id":"v"}}'
+    assert sha256_of(kind, sent) == sha256_of(kind, kept) != sha256_of(kind, other)
+    assert shows_token(kind, sent) and not shows_token(kind, kept)
+    assert sha256_of("command.run.start", sent) != sha256_of("command.run.start", kept)
+
+
 def test_a_load_says_what_became_of_each(ingress, tmp_path, monkeypatch):
     server = ingress(503, None, 200)
     monkeypatch.setattr("torture.load.Clouds", lambda env: type("Clouds", (), {
@@ -176,6 +194,6 @@ def test_a_load_says_what_became_of_each(ingress, tmp_path, monkeypatch):
     assert counts["given up"] == counts["refused"] == counts["under way"] == 0
     assert counts["retried"] == counts["non-2xx"] + counts["unanswered"] >= 2
     assert counts["duplicates"] > 5 and counts["accepted"] == counts["events"] + counts["duplicates"]
-    sent = {hashlib.sha256(body).hexdigest() for _head, body in server.requests}
+    sent = {digest for _head, body in server.requests for digest in (hashlib.sha256(body).hexdigest(), sealed(body))}
     assert {line["sha256"] for line in lines} - {None} <= sent
     assert {line["status"] for line in lines} == {503, 0, 200}
