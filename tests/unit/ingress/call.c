@@ -15,7 +15,10 @@ struct client_answer call_answer;
 int call_set_up(void **state)
 {
     (void)state;
-    kit_start(&call_kit, "publish_deadline = 1s\ndrain_timeout = 2s\nbody_max = 64KiB\nin_flight_max = 1MiB\n", true);
+    kit_start(&call_kit,
+              "publish_deadline = 1s\ndrain_timeout = 2s\nbody_max = 64KiB\nin_flight_max = 1MiB\n"
+              "in_flight_per_address = 1MiB\n",
+              true);
     return 0;
 }
 
