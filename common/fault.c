@@ -38,11 +38,9 @@ static atomic_llong passes;
 
 static const char *point_of(struct sl_str name)
 {
-    for (size_t i = 0; i < SL_ARRAY_LEN(POINTS); i++) {
-        if (sl_str_is(name, POINTS[i])) {
+    for (size_t i = 0; i < SL_ARRAY_LEN(POINTS); i++)
+        if (sl_str_is(name, POINTS[i]))
             return POINTS[i];
-        }
-    }
     return NULL;
 }
 
@@ -55,12 +53,10 @@ SL_NORETURN static void refuse(const char *variable, const char *value, const ch
 static enum action action_of(struct sl_str word, const char *value)
 {
     enum action action = ACTION_KILL;
-    while (action < ACTION_COUNT && !sl_str_is(word, ACTIONS[action])) {
+    while (action < ACTION_COUNT && !sl_str_is(word, ACTIONS[action]))
         action++;
-    }
-    if (action == ACTION_COUNT) {
+    if (action == ACTION_COUNT)
         refuse("SLUICE_FAULT", value, "what is to happen is kill, stop or fail");
-    }
     return action;
 }
 
@@ -72,33 +68,28 @@ static void arm(const char *value)
     armed.name = point_of(name);
     armed.at_pass = 1;
     armed.action = sl_str_empty(action) ? ACTION_KILL : action_of(action, value);
-    if (armed.name == NULL) {
+    if (armed.name == NULL)
         refuse("SLUICE_FAULT", value, "there is no such point");
-    }
     if (!sl_str_empty(pass) &&
-        (!sl_str_to_int64(pass, &armed.at_pass) || armed.at_pass < 1 || armed.at_pass > PASS_MAX)) {
+        (!sl_str_to_int64(pass, &armed.at_pass) || armed.at_pass < 1 || armed.at_pass > PASS_MAX))
         refuse("SLUICE_FAULT", value, "the pass is a number from 1 on");
-    }
 }
 
 void sl_fault_init(void)
 {
     const char *fault = getenv("SLUICE_FAULT");
     const char *log = getenv("SLUICE_FAULT_LOG");
-    if (armed.log_fd >= 0) {
+    if (armed.log_fd >= 0)
         (void)close(armed.log_fd);
-    }
     armed.name = NULL;
     armed.log_fd = -1;
     atomic_store(&passes, 0);
-    if (fault != NULL && fault[0] != '\0') {
+    if (fault != NULL && fault[0] != '\0')
         arm(fault);
-    }
     if (log != NULL && log[0] != '\0') {
         armed.log_fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-        if (armed.log_fd < 0) {
+        if (armed.log_fd < 0)
             refuse("SLUICE_FAULT_LOG", log, "the file can't be written");
-        }
     }
 }
 
@@ -141,11 +132,9 @@ void sl_fault_pass(const char *name)
 
 bool sl_fault_pass_fails(const char *name)
 {
-    if (!is_meant(name)) {
+    if (!is_meant(name))
         return false;
-    }
-    if (armed.action != ACTION_FAIL) {
+    if (armed.action != ACTION_FAIL)
         act();
-    }
     return armed.action == ACTION_FAIL;
 }

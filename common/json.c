@@ -97,6 +97,9 @@ bool sl_json_parse(struct sl_str text, size_t bytes_max, json_t **ret_json, stru
     if (is_too_deep(text, &at)) {
         return fail_too_deep(text, at, err);
     }
+    /* jansson loses a NUL behind a number, and reads on as if it weren't there */
+    if (text.len > 0 && memchr(text.ptr, 0, text.len) != NULL)
+        return sl_err_set(err, SL_ERR_PERMANENT, "invalid JSON: a NUL character");
     json_error_t error;
     json_t *json = json_loadb(text.len > 0 ? text.ptr : "", text.len, 0, &error);
     if (json == NULL) {

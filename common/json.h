@@ -1,8 +1,8 @@
 /* json.h - jansson behind limits, and reading by path.
  *
  * Parsed documents are jansson's `json_t`, freed with json_decref (SL_JSON_AUTO does it). Twice the same key: the last
- * counts. Refused: invalid UTF-8, NUL in strings, depth above the limit, numbers that don't fit, anything after the
- * end.
+ * counts. Refused: invalid UTF-8, a NUL, as a byte or in a string, depth above the limit, numbers that don't fit,
+ * anything after the end.
  */
 #ifndef SL_JSON_H
 #define SL_JSON_H

@@ -17,7 +17,6 @@
 #include "worker/clouds/stripe.h"
 #include "worker/repair/ask.h"
 
-#define STRIPE_KEEPS_MS (INT64_C(30) * 24 * 3600 * 1000)
 #define EVENT_BYTES_MAX ((size_t)1024 * 1024) /* as ingress takes them */
 #define ARENA_BYTES_MAX ((size_t)16 * 1024 * 1024)
 #define ID_BYTES        256
@@ -140,28 +139,9 @@ static bool send_missing(struct ctl *ctl, struct gap *gap, int64_t rate, size_t 
     return ok;
 }
 
-struct span {
-    int64_t since_ms, until_ms, rate, wait_s;
-};
+static const struct gap_limits LIMITS = {.sender = "Stripe", .keeps_days = 30, .rate_max = 100000};
 
-static bool read_span(struct ctl *ctl, struct span *ret_span, struct sl_err *err)
-{
-    const int64_t now_ms = sl_clock_wall_ms();
-    struct span span = {0};
-    if (!options_time(&ctl->options, OPTION_SINCE, now_ms, &span.since_ms, err) ||
-        !options_time(&ctl->options, OPTION_UNTIL, now_ms, &span.until_ms, err) ||
-        !options_int(&ctl->options, OPTION_RATE, 0, 0, 100000, &span.rate, err) ||
-        !options_int(&ctl->options, OPTION_WAIT, 60, 0, 3600, &span.wait_s, err))
-        return false;
-    if (!span.since_ms)
-        return sl_err_set(err, SL_ERR_PERMANENT, "--since is missing: from when on?");
-    if (span.since_ms < now_ms - STRIPE_KEEPS_MS)
-        (void)fprintf(stderr, "sluicectl: Stripe keeps events for 30 days: what is older can't be had from it\n");
-    *ret_span = span;
-    return true;
-}
-
-static enum ctl_exit close_gap(struct ctl *ctl, struct gap *gap, const struct span *span)
+static enum ctl_exit close_gap(struct ctl *ctl, struct gap *gap, const struct gap_span *span)
 {
     struct sl_err err = {0};
     size_t sent = 0;
@@ -176,10 +156,10 @@ static enum ctl_exit close_gap(struct ctl *ctl, struct gap *gap, const struct sp
 enum ctl_exit stripe_backfill(struct ctl *ctl)
 {
     struct sl_err err = {0};
-    struct span span = {0};
+    struct gap_span span = {0};
     struct gap gap;
     struct ask ask;
-    if (!read_span(ctl, &span, &err)) {
+    if (!gap_read_span(ctl, &LIMITS, &span, &err)) {
         (void)ctl_fail(&err);
         return CTL_USAGE;
     }

@@ -13,12 +13,33 @@
 #include "ctl/progress.h"
 #include "ctl/query.h"
 
+#define DAY_MS         (INT64_C(24) * 3600 * 1000)
 #define LOOKED_AT_ONCE 5000
 #define LOOK_EVERY_MS  300
 #define ARENA_BYTES    ((size_t)64 * 1024 * 1024)
 #define SHOWN_MAX      1000 /* missing ids that are printed for people */
 
 static const char HELD[] = "SELECT id FROM sluice.events WHERE source = $2 AND id = ANY($1) ORDER BY id COLLATE \"C\"";
+
+bool gap_read_span(const struct ctl *ctl, const struct gap_limits *limits, struct gap_span *ret_span,
+                   struct sl_err *err)
+{
+    const int64_t now_ms = sl_clock_wall_ms();
+    struct gap_span span = {0};
+    if (!options_time(&ctl->options, OPTION_SINCE, now_ms, &span.since_ms, err) ||
+        !options_time(&ctl->options, OPTION_UNTIL, now_ms, &span.until_ms, err) ||
+        !options_int(&ctl->options, OPTION_RATE, limits->rate_default, limits->rate_min, limits->rate_max, &span.rate,
+                     err) ||
+        !options_int(&ctl->options, OPTION_WAIT, 60, 0, 3600, &span.wait_s, err))
+        return false;
+    if (!span.since_ms)
+        return sl_err_set(err, SL_ERR_PERMANENT, "--since is missing: from when on?");
+    if (span.since_ms < now_ms - limits->keeps_days * DAY_MS)
+        (void)fprintf(stderr, "sluicectl: %s keeps them for %d days: what is older can't be had from it\n",
+                      limits->sender, limits->keeps_days);
+    *ret_span = span;
+    return true;
+}
 
 bool gap_init(struct gap *gap, const char *source, struct sl_err *err)
 {

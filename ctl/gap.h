@@ -33,6 +33,21 @@ struct gap {
     FILE *spool;
 };
 
+/* What is asked for: --since (which must be given), --until (0: now), --rate, --wait in seconds. */
+struct gap_span {
+    int64_t since_ms, until_ms, rate, wait_s;
+};
+
+/* `rate`: the fewest, the most, and what holds when none is given. Says on stderr that `sender` keeps what is told for
+ * no longer than `keeps_days` when more is asked for. */
+struct gap_limits {
+    const char *sender;
+    int keeps_days;
+    int64_t rate_min, rate_max, rate_default;
+};
+SL_MUST_CHECK bool gap_read_span(const struct ctl *ctl, const struct gap_limits *limits, struct gap_span *ret_span,
+                                 struct sl_err *err);
+
 SL_MUST_CHECK bool gap_init(struct gap *gap, const char *source, struct sl_err *err);
 void gap_deinit(struct gap *gap);
 

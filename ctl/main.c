@@ -10,27 +10,30 @@
 #include "ctl/query.h"
 
 static const char *const NO_OPTIONS[] = {NULL};
+static const char *const MIGRATE_OPTIONS[] = {"dry-run", NULL};
 static const char *const JOBS_LIST_OPTIONS[] = {"user", "agent", "status", "kind", "limit", NULL};
 static const char *const WORKSPACES_LIST_OPTIONS[] = {"user", "limit", NULL};
 static const char *const COMMAND_OPTIONS[] = {"wait", NULL};
 static const char *const EVENTS_LIST_OPTIONS[] = {"user", "type", "outcome", "source", "since", "until", "limit", NULL};
-static const char *const EVENTS_SHOW_OPTIONS[] = {"source", NULL};
-static const char *const RECONCILE_OPTIONS[] = {"grace", "wait", NULL};
-static const char *const BACKFILL_OPTIONS[] = {"since", "until", "rate", "wait", NULL};
-static const char *const REDELIVER_OPTIONS[] = {"since", "until", "hook", "rate", "wait", NULL};
+static const char *const EVENTS_SHOW_OPTIONS[] = {"source", "raw", NULL};
+static const char *const EXPLAIN_EVENT_OPTIONS[] = {"source", NULL};
+static const char *const RECONCILE_OPTIONS[] = {"fix", "grace", "wait", "dry-run", NULL};
+static const char *const BACKFILL_OPTIONS[] = {"since", "until", "all", "rate", "wait", "dry-run", NULL};
+static const char *const REDELIVER_OPTIONS[] = {"since", "until", "hook", "rate", "wait", "dry-run", NULL};
 static const char *const PAUSE_OPTIONS[] = {"reason", NULL};
 
 static const char *const EVENTS_TAIL_OPTIONS[] = {"user", "type", "outcome", "limit", NULL};
-static const char *const REPLAY_OPTIONS[] = {"from", "to", "user", "limit", NULL};
+static const char *const REPLAY_OPTIONS[] = {"from", "to", "user", "limit", "dry-run", NULL};
 static const char *const DLQ_LIST_OPTIONS[] = {"source", "type", "cause",  "user",  "stage", "since",
-                                               "until",  "id",   "status", "limit", NULL};
-static const char *const DLQ_REPLAY_OPTIONS[] = {"source", "type",  "cause",  "user", "stage", "since", "until",
-                                                 "id",     "limit", "canary", "rate", "wait",  NULL};
-static const char *const DLQ_DISCARD_OPTIONS[] = {"source", "type", "cause", "user",   "stage", "since",
-                                                  "until",  "id",   "limit", "reason", NULL};
+                                               "until",  "id",   "status", "limit", "all",   NULL};
+static const char *const DLQ_SHOW_OPTIONS[] = {"raw", NULL};
+static const char *const DLQ_REPLAY_OPTIONS[] = {"source", "type",   "cause", "user", "stage", "since",   "until", "id",
+                                                 "limit",  "canary", "rate",  "wait", "all",   "dry-run", NULL};
+static const char *const DLQ_DISCARD_OPTIONS[] = {"source", "type",  "cause",  "user", "stage",   "since", "until",
+                                                  "id",     "limit", "reason", "all",  "dry-run", NULL};
 
 static const struct ctl_command COMMANDS[] = {
-    {"migrate", NULL, "", "bring the database's schema forward (--dry-run: say what is due)", NO_OPTIONS, 0, false,
+    {"migrate", NULL, "", "bring the database's schema forward (--dry-run: say what is due)", MIGRATE_OPTIONS, 0, false,
      migrate_run},
     {"topics", "create", "", "create the topics that are missing", NO_OPTIONS, 0, false, topics_create},
     {"topics", "check", "", "say which topics are weaker than they should be", NO_OPTIONS, 0, false, topics_check},
@@ -53,15 +56,15 @@ static const struct ctl_command COMMANDS[] = {
     {"events", "tail", "", "follow decisions as they are made, until Ctrl-C (--limit N: until so many came)",
      EVENTS_TAIL_OPTIONS, 0, false, events_tail},
     {"explain", "event", "ID", "why: from the request through the decision to every cloud call that came of it",
-     EVENTS_SHOW_OPTIONS, 1, false, explain_event},
+     EXPLAIN_EVENT_OPTIONS, 1, false, explain_event},
     {"explain", "job", "ID", "the same of the event that made a job", NO_OPTIONS, 1, false, explain_job},
     {"explain", "agent", "ID", "the same of every event that changed an agent", NO_OPTIONS, 1, false, explain_agent},
     {"replay", NULL, "", "decide the log again by this build's rules and say what differs (--dry-run: it never writes)",
      REPLAY_OPTIONS, 0, false, replay_run},
     {"dlq", "list", "", "open dead letters by cause; with a filter, or --all, the letters", DLQ_LIST_OPTIONS, 0, false,
      dlq_list},
-    {"dlq", "show", "ID", "a dead letter: every death, headers, the message (--raw: its bytes alone)", NO_OPTIONS, 1,
-     false, dlq_show},
+    {"dlq", "show", "ID", "a dead letter: every death, headers, the message (--raw: its bytes alone)", DLQ_SHOW_OPTIONS,
+     1, false, dlq_show},
     {"dlq", "replay", "[ID]", "decide letters again, in the log's order (--dry-run: say what would come of it)",
      DLQ_REPLAY_OPTIONS, -1, false, dlq_replay},
     {"dlq", "discard", "[ID]", "give letters up; what waits behind them goes on (asks unless --yes)",
@@ -126,17 +129,6 @@ static const struct ctl_command *find_command(const struct options *options)
     return NULL;
 }
 
-/* A command that changes things and knows no dry run would do what the caller meant only to look at. */
-static bool knows_dry_run(const struct ctl_command *row)
-{
-    static enum ctl_exit (*const runs[])(struct ctl *) = {
-        migrate_run, replay_run, dlq_replay, dlq_discard, reconcile_run, stripe_backfill, github_redeliver_run};
-    for (size_t i = 0; i < SL_ARRAY_LEN(runs); i++)
-        if (row->run == runs[i])
-            return true;
-    return false;
-}
-
 /* Options that a command doesn't take are mistakes, not noise. */
 static bool fits(const struct ctl_command *row, const struct options *options, struct sl_err *err)
 {
@@ -144,17 +136,10 @@ static bool fits(const struct ctl_command *row, const struct options *options, s
     if (row->argument_count < 0 ? given > -row->argument_count : given != row->argument_count)
         return sl_err_set(err, SL_ERR_PERMANENT, "usage: sluicectl %s%s%s %s", row->noun, row->verb ? " " : "",
                           row->verb ? row->verb : "", row->arguments);
-    if (options->dry_run && !knows_dry_run(row))
-        return sl_err_set(err, SL_ERR_PERMANENT, "%s%s%s does not take --dry-run", row->noun, row->verb ? " " : "",
-                          row->verb ? row->verb : "");
-    for (enum option option = OPTION_USER; option < OPTION_VALUE_COUNT; option++) {
-        bool known = !options->values[option];
-        for (size_t a = 0; !known && row->allowed[a]; a++)
-            known = strcmp(row->allowed[a], option_name(option)) == 0;
-        if (!known)
-            return sl_err_set(err, SL_ERR_PERMANENT, "%s%s%s does not take --%s", row->noun, row->verb ? " " : "",
-                              row->verb ? row->verb : "", option_name(option));
-    }
+    const char *unfit = options_unfit(options, row->allowed);
+    if (unfit)
+        return sl_err_set(err, SL_ERR_PERMANENT, "%s%s%s does not take --%s", row->noun, row->verb ? " " : "",
+                          row->verb ? row->verb : "", unfit);
     return true;
 }
 

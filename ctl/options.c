@@ -18,20 +18,36 @@ static const char *const NAMES[OPTION_VALUE_COUNT] = {
 struct flag {
     const char *name;
     size_t offset;
+    bool is_everywhere; /* every command takes it */
 };
 
 static const struct flag FLAGS[] = {
-    {"json", offsetof(struct options, json)},       {"yes", offsetof(struct options, yes)},
-    {"dry-run", offsetof(struct options, dry_run)}, {"raw", offsetof(struct options, raw)},
-    {"help", offsetof(struct options, help)},       {"version", offsetof(struct options, version)},
-    {"check", offsetof(struct options, check)},     {"all", offsetof(struct options, all)},
-    {"fix", offsetof(struct options, fix)},
+    {"json", offsetof(struct options, json), true},   {"yes", offsetof(struct options, yes), true},
+    {"help", offsetof(struct options, help), true},   {"version", offsetof(struct options, version), true},
+    {"check", offsetof(struct options, check), true}, {"dry-run", offsetof(struct options, dry_run), false},
+    {"raw", offsetof(struct options, raw), false},    {"all", offsetof(struct options, all), false},
+    {"fix", offsetof(struct options, fix), false},
 };
 
-const char *option_name(enum option option)
+static bool is_among(const char *name, const char *const *allowed)
 {
-    SL_ASSERT(option < OPTION_VALUE_COUNT);
-    return NAMES[option];
+    for (size_t i = 0; allowed[i]; i++)
+        if (strcmp(allowed[i], name) == 0)
+            return true;
+    return false;
+}
+
+const char *options_unfit(const struct options *options, const char *const *allowed)
+{
+    for (size_t i = OPTION_USER; i < OPTION_VALUE_COUNT; i++)
+        if (options->values[i] && !is_among(NAMES[i], allowed))
+            return NAMES[i];
+    for (size_t i = 0; i < SL_ARRAY_LEN(FLAGS); i++) {
+        bool is_given = *(const bool *)((const char *)options + FLAGS[i].offset);
+        if (is_given && !FLAGS[i].is_everywhere && !is_among(FLAGS[i].name, allowed))
+            return FLAGS[i].name;
+    }
+    return NULL;
 }
 
 static bool parse_flag(struct options *options, struct sl_str name)

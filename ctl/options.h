@@ -41,7 +41,9 @@ struct options {
 
 /* Borrows argv's strings. False: what is wrong with which argument. */
 SL_MUST_CHECK bool options_parse(int argc, char *const *argv, struct options *ret_options, struct sl_err *err);
-const char *option_name(enum option option); /* "user", without dashes */
+/* The first option given, without its dashes, that is neither among the allowed (NULL at their end) nor one that every
+ * command takes; NULL: all fit. */
+const char *options_unfit(const struct options *options, const char *const *allowed);
 /* The option as a number within the range; `fallback` when it was not given. */
 SL_MUST_CHECK bool options_int(const struct options *options, enum option option, int64_t fallback, int64_t min,
                                int64_t max, int64_t *ret_value, struct sl_err *err);

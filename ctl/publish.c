@@ -84,6 +84,7 @@ rd_kafka_t *publish_consumer(const struct sl_config *config, struct sl_err *err)
                                                 {"enable.auto.commit", "false"},
                                                 {"enable.partition.eof", "true"},
                                                 {"auto.offset.reset", "error"},
+                                                {"fetch.wait.max.ms", "50"}, /* who looks on waits for each message */
                                                 /* what is read ahead */
                                                 {"queued.max.messages.kbytes", "8192"},
                                                 {"fetch.max.bytes", "8388608"}};

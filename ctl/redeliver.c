@@ -13,8 +13,7 @@
 #include "worker/clouds/github.h"
 #include "worker/repair/ask.h"
 
-#define GITHUB_KEEPS_MS (INT64_C(3) * 24 * 3600 * 1000)
-#define PATH            "/webhooks/github" /* and behind /api */
+#define PATH "/webhooks/github" /* and behind /api */
 
 struct hooks {
     const char *wanted_id; /* NULL: whichever leads to ingress */
@@ -150,29 +149,11 @@ static bool has_missing(const struct gap *gap)
     return false;
 }
 
-struct order {
-    int64_t since_ms, until_ms, rate, wait_s;
-};
+/* GitHub's secondary limit is 80 requests a minute that make something. */
+static const struct gap_limits LIMITS = {
+    .sender = "GitHub", .keeps_days = 3, .rate_min = 1, .rate_max = 100, .rate_default = 1};
 
-static bool read_order(struct ctl *ctl, struct order *ret_order, struct sl_err *err)
-{
-    const int64_t now_ms = sl_clock_wall_ms();
-    struct order order = {0};
-    /* GitHub's secondary limit is 80 requests a minute that make something */
-    if (!options_time(&ctl->options, OPTION_SINCE, now_ms, &order.since_ms, err) ||
-        !options_time(&ctl->options, OPTION_UNTIL, now_ms, &order.until_ms, err) ||
-        !options_int(&ctl->options, OPTION_RATE, 1, 1, 100, &order.rate, err) ||
-        !options_int(&ctl->options, OPTION_WAIT, 60, 0, 3600, &order.wait_s, err))
-        return false;
-    if (!order.since_ms)
-        return sl_err_set(err, SL_ERR_PERMANENT, "--since is missing: from when on?");
-    if (order.since_ms < now_ms - GITHUB_KEEPS_MS)
-        (void)fprintf(stderr, "sluicectl: GitHub keeps deliveries for 3 days: older ones can't be asked for again\n");
-    *ret_order = order;
-    return true;
-}
-
-static enum ctl_exit close_gap(struct ctl *ctl, struct ask *ask, struct gap *gap, const struct order *order)
+static enum ctl_exit close_gap(struct ctl *ctl, struct ask *ask, struct gap *gap, const struct gap_span *order)
 {
     struct sl_err err = {0};
     const struct cloud_account *account = NULL;
@@ -197,10 +178,10 @@ static enum ctl_exit close_gap(struct ctl *ctl, struct ask *ask, struct gap *gap
 enum ctl_exit github_redeliver_run(struct ctl *ctl)
 {
     struct sl_err err = {0};
-    struct order order = {0};
+    struct gap_span order = {0};
     struct gap gap;
     struct ask ask;
-    if (!read_order(ctl, &order, &err)) {
+    if (!gap_read_span(ctl, &LIMITS, &order, &err)) {
         (void)ctl_fail(&err);
         return CTL_USAGE;
     }

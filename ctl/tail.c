@@ -24,28 +24,6 @@ static void on_signal(int number)
     is_over = 1;
 }
 
-static rd_kafka_t *open_consumer(const struct ctl *ctl, struct sl_err *err)
-{
-    char reason[256];
-    rd_kafka_conf_t *conf = sl_kafka_conf_create(ctl->config, "sluicectl", err);
-    if (!conf)
-        return NULL;
-    if (!sl_kafka_conf_set(conf, "group.id", "sluicectl", err) ||
-        !sl_kafka_conf_set(conf, "enable.auto.commit", "false", err) ||
-        !sl_kafka_conf_set(conf, "fetch.wait.max.ms", "50", err)) {
-        rd_kafka_conf_destroy(conf);
-        return NULL;
-    }
-    rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
-    if (!consumer) {
-        rd_kafka_conf_destroy(conf);
-        (void)sl_err_set(err, SL_ERR_PERMANENT, "no Kafka consumer: %s", reason);
-        return NULL;
-    }
-    (void)rd_kafka_poll_set_consumer(consumer);
-    return consumer;
-}
-
 /* Where each partition ends now: asked for, so that nothing is missed from here on. */
 static bool assign_ends(rd_kafka_t *consumer, struct sl_err *err)
 {
@@ -134,7 +112,7 @@ enum ctl_exit events_tail(struct ctl *ctl)
     }
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    rd_kafka_t *consumer = open_consumer(ctl, &err);
+    rd_kafka_t *consumer = publish_consumer(ctl->config, &err);
     if (!consumer)
         return ctl_fail(&err);
     bool ok = assign_ends(consumer, &err);

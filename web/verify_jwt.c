@@ -20,11 +20,6 @@ static void free_jwt(jwt_t **jwt)
         jwt_free(*jwt);
 }
 
-static void free_text(char **text)
-{
-    free(*text);
-}
-
 enum verify_cause jwt_token_of(const struct headers *headers, struct sl_arena *arena, const char **ret_token)
 {
     size_t count = headers_count(headers, "authorization");
@@ -41,23 +36,42 @@ enum verify_cause jwt_token_of(const struct headers *headers, struct sl_arena *a
     return VERIFY_OK;
 }
 
-/* The token's own header, to choose a key by; nothing in it is believed before the signature is. */
-static json_t *header_of(const char *token)
+/* One part of a token as the JSON object that it spells; NULL: it spells none. `bytes` is room to decode it in. */
+static json_t *object_of(struct sl_str part, uint8_t *bytes, size_t bytes_max)
 {
-    struct sl_str rest = sl_str_of(token);
-    struct sl_str part = sl_str_cut(&rest, '.');
-    uint8_t bytes[HEADER_BYTES_MAX];
     size_t count = 0;
     json_t *json = NULL;
-    if (!base64url_decode(part, bytes, sizeof(bytes), &count) ||
-        !sl_json_parse((struct sl_str){.ptr = (const char *)bytes, .len = count}, sizeof(bytes), &json, NULL))
+    if (!base64url_decode(part, bytes, bytes_max, &count) ||
+        !sl_json_parse((struct sl_str){.ptr = (const char *)bytes, .len = count}, bytes_max, &json, NULL))
         return NULL;
-    /* `crit` names extensions that must be understood; we understand none (RFC 7515, 4.1.11). */
-    if (!json_is_object(json) || json_object_get(json, "crit")) {
+    if (!json_is_object(json)) {
         json_decref(json);
         return NULL;
     }
     return json;
+}
+
+/* The token's own header, to choose a key by; nothing in it is believed before the signature is. */
+static json_t *header_of(const char *token)
+{
+    struct sl_str rest = sl_str_of(token);
+    uint8_t bytes[HEADER_BYTES_MAX];
+    json_t *json = object_of(sl_str_cut(&rest, '.'), bytes, sizeof(bytes));
+    /* `crit` names extensions that must be understood; we understand none (RFC 7515, 4.1.11). */
+    if (json && json_object_get(json, "crit")) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
+/* What was signed, all of it: libjwt's own claims end at the first NUL. */
+static json_t *claims_of(const char *token, struct sl_arena *arena)
+{
+    struct sl_str rest = sl_str_of(token);
+    (void)sl_str_cut(&rest, '.');
+    struct sl_str part = sl_str_cut(&rest, '.');
+    return object_of(part, sl_arena_alloc(arena, part.len + 1, 1), part.len + 1);
 }
 
 static bool signed_by(const char *token, jwt_alg_t algorithm, struct sl_str key, jwt_t **ret_jwt)
@@ -194,9 +208,8 @@ struct verdict verify_jwt(const struct headers *headers, const struct jwt_policy
     verdict.cause = check_signature(token, policy, &jwt, &verdict.secret_index);
     if (verdict.cause != VERIFY_OK)
         return verdict;
-    SL_CLEANUP(free_text) char *text = jwt_get_grants_json(jwt, NULL);
-    SL_JSON_AUTO *claims = NULL;
-    if (!text || !sl_json_parse(sl_str_of(text), 0, &claims, NULL) || !json_is_object(claims)) {
+    SL_JSON_AUTO *claims = claims_of(token, arena);
+    if (!claims) {
         verdict.cause = VERIFY_MALFORMED;
         return verdict;
     }

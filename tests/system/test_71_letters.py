@@ -144,6 +144,16 @@ def test_a_retry_by_hand_closes_the_letter_too(world):
     world.books.agent_in(agent_id, "active", timeout_s=60)
 
 
+def test_a_dry_run_gives_nothing_up(world, poison):
+    user_id, _event = bury(world, poison)
+    dry = json.loads(ctl(world, "dlq", "discard", "--user", user_id, "--dry-run", "--yes", "--json"))
+    assert dry["would_discard"] == 1
+    assert [row["status"] for row in letters(world, user_id)] == ["open"]
+    job = "00000000-0000-4000-8000-000000000000"
+    for changes in (("jobs", "retry", job), ("jobs", "cancel", job), ("pause", "hetzner"), ("resume", "hetzner")):
+        assert "does not take --dry-run" in ctl(world, *changes, "--dry-run", "--yes", code=2)
+
+
 def test_what_is_meant_must_be_said(world):
     assert "which letters" in ctl(world, "dlq", "replay", code=2)
     assert "which letters" in ctl(world, "dlq", "discard", "--yes", code=2)

@@ -46,8 +46,8 @@ const struct cloud GITHUB = {
     .read_error = read_error,
 };
 
-static bool start(struct cloud_request *request, const struct cloud_account *account, const char *method,
-                  struct sl_err *err)
+bool github_start(struct cloud_request *request, const struct cloud_account *account, const char *method,
+                  const char *part, struct sl_err *err)
 {
     if (!cloud_request_start(request, account, method, err, "/repos/"))
         return false;
@@ -56,7 +56,7 @@ static bool start(struct cloud_request *request, const struct cloud_account *acc
     cloud_request_encoded(request, sl_str_of(account->owner));
     cloud_request_plain(request, "/");
     cloud_request_encoded(request, sl_str_of(account->repo));
-    cloud_request_plain(request, "/actions/");
+    cloud_request_plain(request, part);
     return true;
 }
 
@@ -82,7 +82,7 @@ static void write_callback_url(struct sl_buf *body, const struct cloud_account *
 bool github_dispatch_workflow(const struct cloud_account *account, const struct github_dispatch *dispatch,
                               struct cloud_request *request, struct sl_err *err)
 {
-    if (!start(request, account, "POST", err))
+    if (!github_start(request, account, "POST", "/actions/", err))
         return false;
     cloud_request_plain(request, "workflows/");
     cloud_request_encoded(request, sl_str_of(account->workflow));
@@ -112,7 +112,7 @@ bool github_list_runs(const struct cloud_account *account, int64_t created_from_
 {
     char since[SL_CLOCK_ISO_BYTES];
     sl_clock_format_iso(created_from_ms, since);
-    if (!start(request, account, "GET", err))
+    if (!github_start(request, account, "GET", "/actions/", err))
         return false;
     cloud_request_plain(request, "workflows/");
     cloud_request_encoded(request, sl_str_of(account->workflow));
@@ -130,7 +130,7 @@ static bool start_run(struct cloud_request *request, const struct cloud_account 
         cloud_copy(text, sizeof(text), run_id);
         return sl_err_set(err, SL_ERR_PERMANENT, "\"%s\" is no id of a workflow run", text);
     }
-    if (!start(request, account, method, err))
+    if (!github_start(request, account, method, "/actions/", err))
         return false;
     cloud_request_plain(request, "runs/");
     cloud_request_encoded(request, run_id);

@@ -26,6 +26,11 @@ struct github_run {
     int64_t created_at_ms; /* 0: not said */
 };
 
+/* The beginning of every request here: the repository's path, behind it `part` ("/actions/"), and GitHub's headers. For
+ * the files of this cloud alone. */
+SL_MUST_CHECK bool github_start(struct cloud_request *request, const struct cloud_account *account, const char *method,
+                                const char *part, struct sl_err *err);
+
 /* POST …/dispatches: ref, the four inputs of the workflow, return_run_details. */
 SL_MUST_CHECK bool github_dispatch_workflow(const struct cloud_account *account, const struct github_dispatch *dispatch,
                                             struct cloud_request *request, struct sl_err *err);

@@ -9,20 +9,6 @@
 #include "common/json.h"
 #include "worker/clouds/github.h"
 
-static bool start_hooks(struct cloud_request *request, const struct cloud_account *account, const char *method,
-                        struct sl_err *err)
-{
-    if (!cloud_request_start(request, account, method, err, "/repos/"))
-        return false;
-    cloud_request_header(request, "Accept", SL_STR("application/vnd.github+json"));
-    cloud_request_header(request, "X-GitHub-Api-Version", sl_str_of(account->api_version));
-    cloud_request_encoded(request, sl_str_of(account->owner));
-    cloud_request_plain(request, "/");
-    cloud_request_encoded(request, sl_str_of(account->repo));
-    cloud_request_plain(request, "/hooks");
-    return true;
-}
-
 static bool add_id(struct cloud_request *request, struct sl_str id, const char *what, struct sl_err *err)
 {
     if (!cloud_id_is_safe(id, GITHUB_ID_BYTES - 1, true)) {
@@ -37,7 +23,7 @@ static bool add_id(struct cloud_request *request, struct sl_str id, const char *
 
 bool github_list_hooks(const struct cloud_account *account, struct cloud_request *request, struct sl_err *err)
 {
-    if (!start_hooks(request, account, "GET", err))
+    if (!github_start(request, account, "GET", "/hooks", err))
         return false;
     cloud_request_plain(request, "?per_page=100");
     return cloud_request_finish(request, err);
@@ -46,7 +32,7 @@ bool github_list_hooks(const struct cloud_account *account, struct cloud_request
 bool github_list_deliveries(const struct cloud_account *account, struct sl_str hook_id, const char *status,
                             const char *cursor, struct cloud_request *request, struct sl_err *err)
 {
-    if (!start_hooks(request, account, "GET", err) || !add_id(request, hook_id, "webhook", err))
+    if (!github_start(request, account, "GET", "/hooks", err) || !add_id(request, hook_id, "webhook", err))
         return false;
     cloud_request_plain(request, "/deliveries?per_page=100");
     if (status) {
@@ -63,7 +49,7 @@ bool github_list_deliveries(const struct cloud_account *account, struct sl_str h
 bool github_redeliver(const struct cloud_account *account, struct sl_str hook_id, struct sl_str delivery_id,
                       struct cloud_request *request, struct sl_err *err)
 {
-    if (!start_hooks(request, account, "POST", err) || !add_id(request, hook_id, "webhook", err))
+    if (!github_start(request, account, "POST", "/hooks", err) || !add_id(request, hook_id, "webhook", err))
         return false;
     cloud_request_plain(request, "/deliveries");
     if (!add_id(request, delivery_id, "delivery", err))

@@ -162,14 +162,21 @@ static bool read_one(const json_t *json, struct tailscale_device *ret_device)
     return true;
 }
 
+/* The devices of a list; NULL: it is none. */
+static const json_t *devices_of(const struct sl_http_response *response, json_t **ret_json)
+{
+    if (!sl_json_parse(response->body, REPLY_BYTES_MAX, ret_json, NULL))
+        return NULL;
+    const json_t *devices = sl_json_at(*ret_json, "devices");
+    return json_is_array(devices) ? devices : NULL;
+}
+
 bool tailscale_read_found(const struct sl_http_response *response, struct sl_str hostname, bool *ret_found,
                           struct tailscale_device *ret_device)
 {
     SL_JSON_AUTO *json = NULL;
-    if (!sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL))
-        return false;
-    const json_t *devices = sl_json_at(json, "devices");
-    if (!json_is_array(devices))
+    const json_t *devices = devices_of(response, &json);
+    if (!devices)
         return false;
     for (size_t i = 0; i < json_array_size(devices); i++) {
         struct tailscale_device device;
@@ -189,10 +196,8 @@ bool tailscale_read_devices(const struct sl_http_response *response,
                             void (*visit)(void *arg, const struct tailscale_device *device), void *arg)
 {
     SL_JSON_AUTO *json = NULL;
-    if (!sl_json_parse(response->body, REPLY_BYTES_MAX, &json, NULL))
-        return false;
-    const json_t *devices = sl_json_at(json, "devices");
-    if (!json_is_array(devices))
+    const json_t *devices = devices_of(response, &json);
+    if (!devices)
         return false;
     for (size_t i = 0; i < json_array_size(devices); i++) {
         struct tailscale_device device;

@@ -1,8 +1,8 @@
 /* json_fuzz.c - any text as JSON, any path into it, any string written as JSON.
  *
- * The wrapper takes what jansson takes, except for what is too long or nested deeper than SL_JSON_DEPTH_MAX; what it
- * took is written so that it is read again as the same; a refusal never quotes the text; a string is written so that
- * jansson reads it back, with U+FFFD for what was no UTF-8.
+ * The wrapper takes what jansson takes, except for what is too long, has a NUL or is nested deeper than
+ * SL_JSON_DEPTH_MAX; what it took is written so that it is read again as the same; a refusal never quotes the text; a
+ * string is written so that jansson reads it back, with U+FFFD for what was no UTF-8.
  *
  * Input: a path, up to the first NUL; the document.
  */
@@ -83,7 +83,7 @@ static void check_document(struct sl_str text, const char *path)
     } else {
         SL_ASSERT(err.error_class == SL_ERR_PERMANENT && err.message[0] != '\0' && err.detail[0] == '\0');
         SL_ASSERT(sl_utf8_is_plain(sl_str_of(err.message)));
-        SL_ASSERT(!same || depth_of(same) > SL_JSON_DEPTH_MAX);
+        SL_ASSERT(!same || depth_of(same) > SL_JSON_DEPTH_MAX || memchr(text.ptr, 0, text.len));
     }
     json_t *none = NULL;
     SL_ASSERT(text.len < 2 || (!sl_json_parse(text, text.len - 1, &none, NULL) && !none));

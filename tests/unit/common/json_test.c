@@ -29,6 +29,8 @@ static void bad_text_is_refused_with_its_place_and_unquoted(void **state)
         {{"{\"secret\":\xFF}", 12}, "not UTF-8"},
         {{"[\"\\u0000\"]", 10}, "NUL"},
         {{"[\"a\0b\"]", 7}, "invalid JSON"},
+        {{"[1\0]", 4}, "NUL"},
+        {{"{}\0", 3}, "NUL"},
         {{"[99999999999999999999]", 22}, "too large"},
         {{"[1e999]", 7}, "too large"},
         {{"{\n\"secret\": nope}", 17}, "line 2, column 14: wrong syntax"},
@@ -152,7 +154,8 @@ static void otherwise_we_agree_with_jansson(void **state)
         SL_JSON_AUTO *ours = NULL;
         SL_JSON_AUTO *theirs = json_loadb(text.data, text.len, 0, NULL);
         const bool good = sl_json_parse(sl_buf_str(&text), 0, &ours, NULL);
-        if (good != (theirs != NULL) || (good && !json_equal(ours, theirs))) {
+        const bool has_nul = memchr(text.data, 0, text.len) != NULL; /* jansson passes over some */
+        if (good != (theirs != NULL && !has_nul) || (good && !json_equal(ours, theirs))) {
             fail_msg("we differ on: %s", text.data);
         }
         accepted += good ? 1 : 0;

@@ -254,11 +254,49 @@ static void nothing_of_an_unseen_cloud_is_missing(void **state)
     sl_arena_destroy(arena);
 }
 
+/* A rollback goes by the agent's name: it would find the other server, and delete it. */
+static void one_that_has_been_replaced_is_for_people(void **state)
+{
+    (void)state;
+    struct sl_arena *arena = sl_arena_create(1024 * 1024);
+    struct sight other = sight_of(&(struct there){.cloud = CLOUD_HETZNER, .id = "2", .labelled = true});
+    struct sights sights = {.items = &other, .count = 1, .is_seen[CLOUD_HETZNER] = true};
+    struct book book = {.agent_id = agent_id(), .status = AGENT_ACTIVE, .server_id = SL_STR("1")};
+    struct books books = {.items = &book, .count = 1};
+    struct findings findings = compare(&sights, &books, arena);
+    assert_int_equal(findings.count, 2);
+    assert_int_equal(findings.items[0].kind, FINDING_MISSING);
+    assert_null(findings.items[0].mend);
+    assert_int_equal(findings.items[1].kind, FINDING_ORPHANED);
+    assert_null(findings.items[1].mend);
+    sl_arena_destroy(arena);
+}
+
+/* The ledger has one row for a resource: two would break the statement that writes them. */
+static void what_two_agents_are_on_the_books_with_is_found_once(void **state)
+{
+    (void)state;
+    struct sl_arena *arena = sl_arena_create(1024 * 1024);
+    struct sights sights = {.is_seen[CLOUD_HETZNER] = true};
+    struct book twins[] = {
+        {.agent_id.bytes = {1}, .status = AGENT_ACTIVE, .server_id = SL_STR("1")},
+        {.agent_id.bytes = {2}, .status = AGENT_PAUSED, .server_id = SL_STR("1")},
+        {.agent_id.bytes = {3}, .status = AGENT_PAUSED, .server_id = SL_STR("2")},
+    };
+    struct books books = {.items = twins, .count = SL_ARRAY_LEN(twins)};
+    struct findings findings = compare(&sights, &books, arena);
+    assert_int_equal(findings.count, 2);
+    assert_true(sl_str_is(findings.items[0].resource_id, "1") && sl_str_is(findings.items[1].resource_id, "2"));
+    sl_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_found_as_it_says),
         cmocka_unit_test(nothing_of_an_unseen_cloud_is_missing),
+        cmocka_unit_test(one_that_has_been_replaced_is_for_people),
+        cmocka_unit_test(what_two_agents_are_on_the_books_with_is_found_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
