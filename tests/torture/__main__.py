@@ -2,8 +2,10 @@
 
 import argparse
 import datetime
+import json
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import threading
@@ -242,6 +244,16 @@ def about_of(options):
     return {name: getattr(options, name) for name in ("seed", "events", "minutes", "workers", "ingresses")}
 
 
+def write_evidence(folder, report):
+    """What was found, and the histories of those it is about: nothing is left of the system after a second run."""
+    path = folder / "violations.json"
+    found = [{"invariant": row.invariant, "violations": row.violations, "stories": row.stories}
+             for row in report.findings if not row.held]
+    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    shutil.copyfile(folder / "load.jsonl", folder / "load-violated.jsonl")
+    say(f"what was found, with the histories: {path}")
+
+
 def main(arguments):
     options = parse(arguments)
     if options.events is None:
@@ -262,6 +274,8 @@ def main(arguments):
     if options.markdown:
         with open(options.markdown, "a", encoding="utf-8") as file:
             file.write("\n" + report.markdown(KINDS))
+    if not report.held:
+        write_evidence(folder, report)
     if not report.held and options.shrink_minutes > 0 and len(entries) > 1 and not options.keep:
         shrunk(options, folder, entries)
     print(f"seed {options.seed}: {'all invariants held' if report.held else 'VIOLATED'}")

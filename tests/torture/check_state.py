@@ -18,6 +18,7 @@ from .finding import Finding
 from .population import group_of
 
 ORDERS_MAX = 12  # tried for one group
+STORIES_MAX = 50
 TABLES = (*compare.TABLES, "decided")
 
 
@@ -111,6 +112,18 @@ def rows_with_decided(rows, messages, facts):
     return found
 
 
+def story(order, facts):
+    """A history as it can be looked at when the system that had it is gone."""
+    lines = []
+    for message in order:
+        row = facts.decided.get(message.identity)
+        lines.append({
+            "place": message.place, "key": message.key, "type": message.type, "id": message.id, "at_ms": message.at_ms,
+            "told": facts.told.get(message.identity), "body": message.value.decode("utf-8", "replace"),
+            "decided": row and [row.place, row.decided_ms, row.commit_us, row.outcome, row.error_code, row.rule]})
+    return lines
+
+
 def state(facts, policy, data_key):
     """Postgres holds what the model makes of each group's events."""
     finding = Finding("the state is what the independent model makes of the log")
@@ -118,15 +131,18 @@ def state(facts, policy, data_key):
     for group in sorted({*told, *facts.rows}, key=str):
         messages = told.get(group, [])
         finding.checked += len(messages)
-        best = None
+        best, likeliest = None, []
         for order in orders(messages, facts, moment_of):
             lines = compare.check(rows_with_decided(facts.rows.get(group, {}), messages, facts),
                                   [event_of(message) for message in order], policy, data_key)
-            best = lines if best is None or len(lines) < len(best) else best
+            if best is None or len(lines) < len(best):
+                best, likeliest = lines, order
             if not best:
                 break
         for line in best or ():
             finding.violated(f"{group}: {line}")
+        if best and len(finding.stories) < STORIES_MAX:
+            finding.stories[str(group)] = story(likeliest, facts)
     return finding
 
 

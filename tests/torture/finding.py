@@ -14,6 +14,7 @@ class Finding:
     checked: int = 0
     violations: list = dataclasses.field(default_factory=list)
     more: int = 0  # violations that are not written down
+    stories: dict = dataclasses.field(default_factory=dict)  # whose history it is -> its events, as they were decided
 
     def violated(self, line):
         self.held = False

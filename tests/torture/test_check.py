@@ -347,7 +347,9 @@ def test_an_event_of_another_partition_is_put_where_it_was_decided(facts):
     facts.rows[GROUP]["subscriptions"][0]["status"] = "unpaid"
     facts.rows[GROUP]["users"][0]["plan"] = "free"
     # nothing is active by then: the provision behind it must have been refused
-    assert any("NO_ACTIVE_SUBSCRIPTION" in line for line in state(facts).violations)
+    finding = state(facts)
+    assert any("NO_ACTIVE_SUBSCRIPTION" in line for line in finding.violations)
+    assert "evt_4" in [line["id"] for line in finding.stories[GROUP]]
 
 
 # The clouds.

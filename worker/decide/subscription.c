@@ -166,7 +166,7 @@ static bool exceeds_limit(const struct facts *facts, const struct subscription *
     int before = tier_agents_max(facts, NULL);
     int after = tier_agents_max(facts, version);
     int count = tier_agents_counted(facts, NULL) + (instance_is_missing(facts, version) ? 1 : 0);
-    return tier_is_live(version) && after != before && after >= 0 && count > after;
+    return tier_has_live(facts, version, SL_STR_NONE) && after != before && after >= 0 && count > after;
 }
 
 static void tell_limit(const struct facts *facts, const struct input *input, struct plan *plan,

@@ -73,25 +73,6 @@ static void follow(struct plan *plan, const struct workspace *workspace, const s
     copy->renews_at_s = version->current_period_end_s;
 }
 
-void workspace_follow_subscription(struct plan *plan, const struct facts *facts, const struct subscription *version)
-{
-    const struct commons *commons = facts->commons;
-    bool pays_for_some = false;
-    for (size_t i = 0; i < commons->workspace_count; i++) {
-        const struct workspace *workspace = commons->workspaces[i];
-        if (workspace->closed_at_ms)
-            continue;
-        bool pays = sl_str_equal(workspace->cycle_subscription_id, version->id);
-        bool adopts = is_users(facts, workspace) && sl_str_empty(workspace->cycle_subscription_id) &&
-                      workspace_tier_is_paid(facts, workspace->tier);
-        pays_for_some = pays_for_some || pays;
-        if ((pays || adopts) && grants(facts, version))
-            follow(plan, workspace, version);
-    }
-    if (pays_for_some && !workspace_is_subscription(facts, version))
-        workspace_downgrade_owned(plan, facts);
-}
-
 /* Nobody pays for it any more. Whose cycle another user's subscription pays is that user's affair. */
 static bool is_unpaid(const struct plan *plan, const struct facts *facts, const struct workspace *workspace)
 {
@@ -101,6 +82,25 @@ static bool is_unpaid(const struct plan *plan, const struct facts *facts, const 
         return is_users(facts, workspace);
     const struct subscription *payer = latest(plan, facts, workspace->cycle_subscription_id);
     return payer && !grants(facts, payer);
+}
+
+void workspace_follow_subscription(struct plan *plan, const struct facts *facts, const struct subscription *version)
+{
+    const struct commons *commons = facts->commons;
+    bool pays_for_some = false;
+    for (size_t i = 0; i < commons->workspace_count; i++) {
+        const struct workspace *workspace = commons->workspaces[i];
+        if (workspace->closed_at_ms)
+            continue;
+        bool pays = sl_str_equal(workspace->cycle_subscription_id, version->id);
+        bool adopts = is_users(facts, workspace) && is_unpaid(plan, facts, workspace) &&
+                      workspace_tier_is_paid(facts, workspace->tier);
+        pays_for_some = pays_for_some || pays;
+        if ((pays || adopts) && grants(facts, version))
+            follow(plan, workspace, version);
+    }
+    if (pays_for_some && !workspace_is_subscription(facts, version))
+        workspace_downgrade_owned(plan, facts);
 }
 
 void workspace_downgrade_owned(struct plan *plan, const struct facts *facts)

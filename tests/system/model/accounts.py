@@ -107,13 +107,19 @@ def is_suspended(user, agent):
 def follow_limits(user, event):
     """Each app has its subscription's limits, one of no subscription those of the best that is live."""
     for agent in user.agents.values():
-        if agent.backend != "provisioner" or agent.status in ("draft", "failed", "destroying", "destroyed"):
+        if agent.backend != "provisioner" or not will_have_app(user, agent):
             continue
         held = user.subscriptions.get(agent.subscription)
         wanted = (held.offer if held else user.granted_offer).limits
         if agent.limits != wanted:
             agent.limits = wanted
             queue(user, event, "update_limits", agent)
+
+
+def will_have_app(user, agent):
+    if agent.status == "destroying":
+        return any(not job.cancelling for job in user.open_jobs(agent.id, "provision"))
+    return agent.status not in ("draft", "failed", "destroyed")
 
 
 def deleted(model, user, event, held):

@@ -34,10 +34,20 @@ def follow_subscription(model, user, held, was_workspace):
     """The cycles of the workspaces that the subscription pays for are its period; when it stops, so do they."""
     if held.offer.is_workspace and held.status in GRANTING:
         for row in owned_by_tier(model, user, True):
-            if all(held.period) and (row.cycle is None or row.cycle[0] in user.subscriptions):
+            if all(held.period) and (payer_of(row, user) is held or is_unpaid(row, user)):
                 row.cycle = (held.id, *held.period)
     elif was_workspace and not held.offer.is_workspace:
         end_subscription(model, user, held)
+
+
+def payer_of(row, user):
+    return user.subscriptions.get(row.cycle[0]) if row.cycle else None
+
+
+def is_unpaid(row, user):
+    """Nobody pays for the workspace, or a subscription of the user's that grants nothing now."""
+    payer = payer_of(row, user)
+    return row.cycle is None or payer is not None and not (payer.offer.is_workspace and payer.status in GRANTING)
 
 
 def end_subscription(model, user, held):
