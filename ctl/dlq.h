@@ -40,6 +40,8 @@ SL_MUST_CHECK bool dlq_filter_make(const struct options *options, const char *st
 /* For verbs that change things: an ID, a filter or --all. PERMANENT with a hint. */
 SL_MUST_CHECK bool dlq_filter_is_meant(const struct options *options, const struct dlq_filter *filter,
                                        struct sl_err *err);
+/* For when the filter has found nothing: whether it was an ID, which then is said, on stderr. */
+bool dlq_filter_names_nothing(const struct dlq_filter *filter);
 
 enum dlq_state {
     DLQ_WAITS = 1, /* for somebody to replay or discard it */

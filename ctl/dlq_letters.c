@@ -64,6 +64,14 @@ bool dlq_filter_is_meant(const struct options *options, const struct dlq_filter 
     return false;
 }
 
+bool dlq_filter_names_nothing(const struct dlq_filter *filter)
+{
+    const char *id = filter->values[DLQ_FILTER_PARAMS - 1];
+    if (id)
+        (void)fprintf(stderr, "sluicectl: no open letter, and no event of one, has the id %s\n", id);
+    return id != NULL;
+}
+
 bool dlq_letter_is_job(const struct dlq_letter *letter)
 {
     return sl_str_is(letter->stage, "execute") && !sl_uuid_is_nil(letter->job_id);

@@ -272,7 +272,8 @@ static enum ctl_exit run(struct replay *replay)
     if (!ok)
         return ctl_fail(&err);
     bool found = interrupted || replay->died_again || replay->gone || replay->job_gone;
-    return found ? CTL_FOUND : CTL_DONE;
+    bool is_done = replay->published || replay->closed || replay->under_way;
+    return found || (!is_done && dlq_filter_names_nothing(replay->filter)) ? CTL_FOUND : CTL_DONE;
 }
 
 enum ctl_exit dlq_replay(struct ctl *ctl)

@@ -198,7 +198,11 @@ static enum ctl_exit fix(struct ctl *ctl, const char *at, int64_t grace_ms, int6
     if (!is_agreed(ctl, count))
         return CTL_USAGE;
     enum ctl_exit code = CTL_DONE;
-    for (int row = 0; row < count && !progress_is_interrupted(); row++) {
+    for (int row = 0; row < count; row++) {
+        if (progress_is_interrupted()) {
+            (void)fprintf(stderr, "interrupted: %d of %d were asked for; run it again to go on\n", row, count);
+            return CTL_FOUND;
+        }
         char event_id[SL_UUID_TEXT_BYTES];
         if (!fix_one(ctl, due, row, event_id, &err))
             return ctl_fail(&err);

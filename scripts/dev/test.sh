@@ -24,18 +24,41 @@ cmd_test() {
     trap 'exit 143' TERM HUP
     test_builds "${suites[@]}"
     if [[ -z "$(compgen -G "${RESULTS}/*.status")" ]]; then
-        for suite in "${suites[@]}"; do
-            "test_${suite}"
-        done
+        test_suites "${suites[@]}"
     fi
     test_clean_up
     /usr/bin/python3 "${ROOT}/scripts/dev/junit_sum.py" "${RESULTS}"
+}
+
+# The system's tests wait for servers much of their time: what the fuzzers need they find beside them.
+test_suites() { # suites …
+    local suite
+    if [[ " $* " != *" fuzz "* || " $* " != *" system "* ]]; then
+        for suite in "$@"; do
+            "test_${suite}"
+        done
+        return 0
+    fi
+    for suite in "$@"; do
+        case "${suite}" in
+        fuzz) ;;
+        system)
+            test_fuzz_begin
+            test_system
+            test_fuzz_end
+            ;;
+        *) "test_${suite}" ;;
+        esac
+    done
 }
 
 # Whatever a test has left running, here or in the system of tests/system.
 test_clean_up() {
     local dir
     trap - EXIT
+    if [[ -n "${FUZZ_PID:-}" ]]; then
+        kill -- "-${FUZZ_PID}" 2>/dev/null || true
+    fi
     for dir in "${STATE}" "${STATE}"/*/ "${STATE}"/*/*/; do
         dir="${dir%/}"
         [[ ! -d "${dir}/run" ]] || SLUICE_DEV_DIR="${dir}" "${ROOT}/dev" down >/dev/null
@@ -50,7 +73,7 @@ test_builds() { # suites …
         # what is shipped is looked at as it is shipped
         lint) presets+=("${PRESET}" release) ;;
         fuzz | tsan) presets+=("${suite}") ;;
-        torture) presets+=(dev) ;;
+        torture) presets+=(release) ;;
         proto | clouds) ;;
         esac
     done
@@ -107,6 +130,27 @@ test_fuzz() {
     test_ctest fuzz fuzz --label-regex '^fuzz$'
 }
 
+# The same beside other tests: one fuzzer at a time, in a session of its own with the least claim to the cores (where
+# the kernel groups processes by session, niceness counts within a session only).
+test_fuzz_begin() {
+    test_ctest fuzz-corpus fuzz --label-regex '^corpus$'
+    say "test" "fuzz, beside what follows"
+    # shellcheck disable=SC2016 # the inner shell's own arguments
+    setsid bash -c '{ echo 19 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 19 "$@"' fuzz \
+        ctest --test-dir "${ROOT}/build/fuzz" --output-on-failure --no-tests=error --label-regex '^fuzz$' \
+        --output-junit "${RESULTS}/fuzz.xml" </dev/null >"${LOG_DIR}/fuzz.log" 2>&1 &
+    FUZZ_PID=$!
+}
+
+test_fuzz_end() {
+    local status=0
+    say "test" "fuzz, to its end"
+    wait "${FUZZ_PID}" || status=$?
+    FUZZ_PID=
+    cat "${LOG_DIR}/fuzz.log"
+    ((status == 0)) || printf '%s\n' "${status}" >"${RESULTS}/fuzz.status"
+}
+
 # Data races: the unit tests with threads, and some of the system tests, in which all programs run with many threads at
 # once. A program that sees a race says so in a file and stops; one that was to stop anyway would go unnoticed without.
 TSAN_UNIT='^(mailbox|log|metrics|http|http_sharing|admin|kafka|console_hub|console_hub_histories|web_peer|ingress_(directory|publisher|intake|server))_test$'
@@ -155,9 +199,9 @@ test_system() {
     test_pytest system tests/system
 }
 
-# The engine's own tests, then the short form on optimised programs.
+# The engine's own tests, then the short form on the programs as they are shipped.
 test_torture() {
     test_pytest torture-engine tests/torture
-    test_run torture env SLUICE_DEV_DIR="${STATE}/torture" SLUICE_PRESET=dev "${ROOT}/dev" torture --short \
+    test_run torture env SLUICE_DEV_DIR="${STATE}/torture" SLUICE_PRESET=release "${ROOT}/dev" torture --short \
         --junit "${RESULTS}/torture.xml"
 }

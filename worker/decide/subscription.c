@@ -81,20 +81,21 @@ static bool owns_workspace(const struct facts *facts)
     const struct commons *commons = facts->commons;
     for (size_t i = 0; i < commons->workspace_count; i++) {
         const struct workspace *workspace = commons->workspaces[i];
-        const struct offer *offer = policy_offer(facts->policy, workspace->tier);
-        if (!workspace->closed_at_ms && sl_str_equal(workspace->owner_id, facts->user.id) && offer &&
-            offer->is_workspace)
+        if (!workspace->closed_at_ms && sl_str_equal(workspace->owner_id, facts->user.id))
             return true;
     }
     return false;
 }
 
-/* users.plan: the tier of the best subscription that is paid for, or is still being collected. */
+/* users.plan: the tier of the best subscription that is paid for, or is still being collected; without one, who has or
+ * had a workspace is solo. */
 static void choose_plan(struct plan *plan, const struct facts *facts, const struct subscription *version)
 {
     const struct subscription *best = tier_best(facts, version);
     bool has_ended = !tier_is_granting(version) && !sl_str_starts_with(version->status, SL_STR("incomplete"));
-    bool was_workspaces = has_ended && policy_offer_of_price(facts->policy, version->price_id)->is_workspace;
+    const struct subscription *held = facts_subscription(facts, version->id);
+    bool was_workspaces =
+        has_ended && (workspace_is_subscription(facts, version) || (held && workspace_is_subscription(facts, held)));
     struct sl_str tier = was_workspaces || owns_workspace(facts) ? SL_STR("solo") : SL_STR("free");
     if (best)
         tier = best->tier;

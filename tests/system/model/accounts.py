@@ -35,10 +35,10 @@ def subscription(model, user, event):
         return IGNORED
     held = held or user.subscriptions.setdefault(row["id"], Subscription(row["id"]))
     limit_before, was_workspace = user.max_agents(free_tier=True), held.offer.is_workspace
-    had_workspace = was_workspace and held.status in GRANTING
     held.order = event.created, rank
     take_version(held, row, rank)
-    user.plan = plan_of(model, user, had_workspace or (held.status == "canceled" and held.offer.is_workspace))
+    has_ended = held.status not in GRANTING and not held.status.startswith("incomplete")
+    user.plan = plan_of(model, user, has_ended and (was_workspace or held.offer.is_workspace))
     if rank == DELETED:
         deleted(model, user, event, held)
     else:
@@ -64,11 +64,11 @@ def take_version(held, row, rank):
 
 
 def plan_of(model, user, had_workspace):
-    """The best that is granted; after a tier of workspaces the user is solo."""
+    """The best that is granted; without one, who has or had a workspace is solo."""
     best = best_tier(row.tier for row in user.granted())
     if best is not None:
         return best
-    return "solo" if had_workspace or teams.owns_workspace_tier(model, user) else "free"
+    return "solo" if had_workspace or teams.owned(model, user) else "free"
 
 
 def changed(model, user, event, held, limit_before, was_workspace):

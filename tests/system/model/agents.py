@@ -212,8 +212,15 @@ def provisioned(model, user, event, job, agent):
     if agent.status != "provisioning":
         return
     agent.status, agent.server = "active", True
+    end_waiting(user, agent)
     if agent.subscription is not None:
         model.email(user, event, "welcome")
+
+
+def end_waiting(user, agent):
+    """What waited behind the provision that has succeeded has nothing to do."""
+    for waiting in user.open_jobs(agent.id, "provision"):
+        waiting.status = "cancelled"
 
 
 def started(model, user, event, job, agent):
@@ -440,8 +447,7 @@ def completed(model, user, event):
     job.status, job.run = "succeeded", str(event.body["run_id"])
     agent = user.agents[job.agent]
     agent.status, agent.server = "active", True
-    for waiting in user.open_jobs(agent.id, "provision"):
-        waiting.status = "cancelled"
+    end_waiting(user, agent)
     return APPLIED
 
 

@@ -157,16 +157,15 @@ def to_solo(model, user, event):
 
 
 def upgrade(model, user, event, wanted):
-    """The personal workspace becomes the paid one, or there is a new one."""
-    workspace = next(iter(owned_by_tier(model, user, False)), None)
+    """The oldest workspace becomes the paid one, one that nobody pays for first; or there is a new one."""
+    workspace = next(iter([*owned_by_tier(model, user, False), *owned(model, user)]), None)
     if workspace is None:
         workspace = model.new_workspace(event, wanted["name"] or "Workspace", user, wanted["plan"])
     workspace.name, workspace.tier = wanted["name"] or workspace.name, wanted["plan"]
     workspace.workflows |= set(wanted["workflows"])
     user.plan, user.onboarded, user.pending, user.last_error = wanted["plan"], True, None, False
     seat = seat_of(user)
-    if seat is not None and all(seat.period):
-        workspace.cycle = (seat.id, *seat.period)
+    workspace.cycle = (seat.id, *seat.period) if seat is not None and all(seat.period) else None
 
 
 @rule("command.subscription.resume")
