@@ -20,6 +20,7 @@
 #define EVENT_BYTES_MAX ((size_t)1024 * 1024) /* as ingress takes them */
 #define ARENA_BYTES_MAX ((size_t)16 * 1024 * 1024)
 #define ID_BYTES        256
+#define ACTION          "stripe_backfilled"
 
 struct page {
     struct gap *gap;
@@ -149,8 +150,8 @@ static enum ctl_exit close_gap(struct ctl *ctl, struct gap *gap, const struct ga
         return ctl_fail(&err);
     if (!ctl->options.dry_run &&
         (!send_missing(ctl, gap, span->rate, &sent, &err) || !gap_await(ctl, gap, span->wait_s, &err)))
-        return ctl_fail(&err);
-    return gap_report(ctl, gap, sent, "stripe_backfilled");
+        return gap_fail(ctl, gap, sent, ACTION, &err);
+    return gap_report(ctl, gap, sent, ACTION);
 }
 
 enum ctl_exit stripe_backfill(struct ctl *ctl)

@@ -304,3 +304,12 @@ enum ctl_exit gap_report(struct ctl *ctl, const struct gap *gap, size_t asked, c
     print_missing(gap);
     return held == gap->count ? CTL_DONE : CTL_FOUND;
 }
+
+enum ctl_exit gap_fail(struct ctl *ctl, const struct gap *gap, size_t asked, const char *action,
+                       const struct sl_err *err)
+{
+    enum ctl_exit code = ctl_fail(err);
+    if (asked)
+        (void)gap_report(ctl, gap, asked, action);
+    return code;
+}

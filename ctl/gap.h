@@ -68,5 +68,8 @@ SL_MUST_CHECK bool gap_await(struct ctl *ctl, struct gap *gap, int64_t wait_s, s
 /* "listed n, held n, missing none", or the ids; JSON with --json; and the audit. `asked`: how many were sent or asked
  * for. */
 enum ctl_exit gap_report(struct ctl *ctl, const struct gap *gap, size_t asked, const char *action);
+/* When it broke off: `err`, and the report with its audit if something was asked for all the same. */
+enum ctl_exit gap_fail(struct ctl *ctl, const struct gap *gap, size_t asked, const char *action,
+                       const struct sl_err *err);
 
 #endif

@@ -13,7 +13,8 @@
 #include "worker/clouds/github.h"
 #include "worker/repair/ask.h"
 
-#define PATH "/webhooks/github" /* and behind /api */
+#define PATH   "/webhooks/github" /* and behind /api */
+#define ACTION "github_redelivered"
 
 struct hooks {
     const char *wanted_id; /* NULL: whichever leads to ingress */
@@ -171,8 +172,8 @@ static enum ctl_exit close_gap(struct ctl *ctl, struct ask *ask, struct gap *gap
         return ctl_fail(&err);
     if (!ctl->options.dry_run && (!ask_again(ask, account, hook.id, gap, order->rate, &asked, &err) ||
                                   !gap_await(ctl, gap, order->wait_s, &err)))
-        return ctl_fail(&err);
-    return gap_report(ctl, gap, asked, "github_redelivered");
+        return gap_fail(ctl, gap, asked, ACTION, &err);
+    return gap_report(ctl, gap, asked, ACTION);
 }
 
 enum ctl_exit github_redeliver_run(struct ctl *ctl)

@@ -283,6 +283,23 @@ def test_redeliver_asks_for_what_the_webhook_failed_to_deliver_and_proves_it(wor
     assert "3 days" in world.system.ctl("github", "redeliver", "--since", "5d", "--dry-run").stdout
 
 
+def test_a_redelivery_that_breaks_off_says_what_it_asked_for(world):
+    payload = {"action": "completed", "workflow_run": {"id": 2, "display_title": "nightly", "conclusion": "success"},
+               "repository": {"full_name": "sluice-sim/agents"}}
+    world.clouds.drop_webhooks(3)
+    lost = [world.clouds.webhook("workflow_run", payload)["guid"] for _ in range(3)]
+    missing = ctl_json(world, "github", "redeliver", "--since", "10m", "--dry-run", codes=(1,))["missing"]
+    assert set(lost) <= set(missing)
+    world.clouds.fault("github", "status", times=-1, match="POST .*/attempts", status=500, skip=1)
+    audits = "SELECT count(*) FROM sluice.audit_log WHERE action = 'github_redelivered' AND detail ->> 'asked' = '1'"
+    before = world.books.value(audits)
+    broken = ctl_json(world, "github", "redeliver", "--since", "10m", "--rate", "100", codes=(69,))
+    assert broken["asked"] == 1 and world.books.value(audits) == before + 1
+    world.clouds.clear_faults()
+    done = ctl_json(world, "github", "redeliver", "--since", "10m", "--rate", "100")
+    assert done["missing"] == [] and done["asked"] == len(missing) - 1
+
+
 def test_a_paused_backend_keeps_its_jobs_queued_until_it_is_resumed(world):
     user_id, customer = world.user()
     world.subscribe(user_id, customer)
