@@ -11,7 +11,7 @@ import sys
 
 ENTRY = re.compile(r"^\.TP\n\.B (.+)$", re.MULTILINE)
 OPTION = re.compile(r"--([a-z][a-z-]*)")
-FLAGS = {"json", "yes", "dry-run", "raw", "help", "version", "check", "all", "fix", "config"}
+FLAGS = {"json", "yes", "help", "version", "check", "config"}  # of every command
 
 
 def page_entries(text):
