@@ -152,6 +152,7 @@ def test_a_dry_run_gives_nothing_up(world, poison):
     job = "00000000-0000-4000-8000-000000000000"
     for changes in (("jobs", "retry", job), ("jobs", "cancel", job), ("pause", "hetzner"), ("resume", "hetzner")):
         assert "does not take --dry-run" in ctl(world, *changes, "--dry-run", "--yes", code=2)
+    ctl(world, "dlq", "discard", "--user", user_id, "--yes")  # at the end of all tests none is open
 
 
 def test_what_is_meant_must_be_said(world):
