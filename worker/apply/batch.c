@@ -1,7 +1,8 @@
 /* batch.c - see batch.h.
  *
- * A batch that a database error breaks for good is halved until the one event that does it is alone, and buried; what
- * is around it goes on in halves that double again. Invariant: items [done, count) are undecided, in the order of each
+ * A batch that a database error breaks for good is halved until the one event that does it is alone, and buried: while
+ * the search lasts nothing behind the part that broke is tried, so that it costs one broken transaction a halving. What
+ * comes behind goes on in parts that double again. Invariant: items [done, count) are undecided, in the order of each
  * partition's log.
  */
 #include "worker/apply/batch.h"
@@ -24,7 +25,8 @@ struct batch {
     size_t message_count;
     struct item **items; /* to be decided */
     size_t count, done;
-    size_t step;        /* how many at once */
+    size_t step;   /* how many at once */
+    size_t broken; /* where the part ends that broke, in search of the event that does it; else at or before `done` */
     struct item **told; /* decided before: to be announced again */
     size_t told_count;
     struct sl_arena *decoded;
@@ -48,7 +50,7 @@ void batch_drop(struct batch *batch)
     for (size_t i = 0; i < batch->message_count; i++)
         rd_kafka_message_destroy(batch->messages[i]);
     batch->message_count = 0;
-    batch->count = batch->done = batch->told_count = 0;
+    batch->count = batch->done = batch->broken = batch->told_count = 0;
     sl_arena_reset(batch->decoded);
     sl_arena_reset(batch->attempt);
 }
@@ -149,6 +151,14 @@ static void note(struct batch *batch, struct shell *shell, size_t done, int64_t 
            LOG_INT("left", batch->count - batch->done), LOG_INT("in_flight", outbox_in_flight(shell->outbox)));
 }
 
+/* How many to try after some were decided. */
+static size_t next_step(const struct batch *batch)
+{
+    if (batch->done < batch->broken)
+        return (batch->broken - batch->done + 1) / 2;
+    return batch->step * 2 < batch->count_max ? batch->step * 2 : batch->count_max;
+}
+
 /* One step: a prefix is decided, or halved, or buried. DONE means that work may go on. */
 static enum batch_end work_step(struct batch *batch, struct shell *shell, int64_t (*wall_ms)(void), bool *ret_progress,
                                 struct sl_err *err)
@@ -160,6 +170,7 @@ static enum batch_end work_step(struct batch *batch, struct shell *shell, int64_
     size_t tried = batch->step < left ? batch->step : left;
     if (end == ATTEMPT_PERMANENT && tried > 1) {
         sl_fault("apply.before_halving");
+        batch->broken = batch->done + tried;
         batch->step = (tried + 1) / 2;
         sl_metric_add(shell->meters.halved_total, 1);
         sl_log(SL_LOG_WARN, "batch", "a batch can't be committed: looking for the event", LOG_INT("events", tried),
@@ -174,7 +185,7 @@ static enum batch_end work_step(struct batch *batch, struct shell *shell, int64_
     }
     if (end == ATTEMPT_DONE) {
         batch->done += done;
-        batch->step = batch->step * 2 < batch->count_max ? batch->step * 2 : batch->count_max;
+        batch->step = next_step(batch);
         *ret_progress = true;
         note(batch, shell, done, started_us);
         return BATCH_DONE;
