@@ -36,6 +36,12 @@ def new_server(world, name, labels):
     return str(hetzner(world, "POST", "/servers", body)["server"]["id"])
 
 
+def delete_server(world, server_id):
+    """Once it has finished what it does: until then it is locked."""
+    until(lambda: hetzner(world, "GET", f"/servers/{server_id}")["server"]["status"] == "running", "it to run", 30)
+    hetzner(world, "DELETE", f"/servers/{server_id}")
+
+
 def is_off(world, server_id):
     return hetzner(world, "GET", f"/servers/{server_id}")["server"]["status"] == "off"
 
@@ -99,7 +105,7 @@ def test_books_that_change_between_two_looks_begin_anew(world):
     world.books.rows("UPDATE sluice.jobs SET fence = fence + 1 WHERE agent_id = %s RETURNING id", agent_id)
     row, = findings(world, agent_id=agent_id)
     assert row["looks"] == 1
-    hetzner(world, "DELETE", f"/servers/{server_id}")
+    delete_server(world, server_id)
 
 
 def test_what_is_not_ours_is_never_touched(world):
@@ -114,8 +120,7 @@ def test_what_is_not_ours_is_never_touched(world):
     fix(world)
     assert not any(row["agent"] for row in findings(world) if row["resource"] in (name, labelled))
     for server_id in (name, labelled):
-        assert hetzner(world, "GET", f"/servers/{server_id}")["server"]["status"] in ("initializing", "starting", "running")
-        hetzner(world, "DELETE", f"/servers/{server_id}")
+        delete_server(world, server_id)
     until(lambda: not findings(world, resource=name) and not findings(world, resource=labelled), "them to be gone", 30)
 
 
