@@ -101,10 +101,10 @@ enum ctl_exit dlq_discard(struct ctl *ctl)
     if (!query_run(ctl, COUNT, filter.values, DLQ_FILTER_PARAMS, &counts, &err))
         return ctl_fail(&err);
     bool none = sl_str_is(sl_str_of(PQgetvalue(counts, 0, 0)), "0");
-    if (ctl->options.dry_run)
-        return say_dry(ctl, counts);
     if (none && sl_str_is(sl_str_of(PQgetvalue(counts, 0, 1)), "0") && dlq_filter_names_nothing(&filter))
         return CTL_FOUND;
+    if (ctl->options.dry_run)
+        return say_dry(ctl, counts);
     if (!none && !confirmed(ctl, counts))
         return CTL_USAGE;
     bool ok = none || discard(ctl, &filter, limit, &done, &err);

@@ -202,5 +202,7 @@ enum ctl_exit dlq_dry_run(struct ctl *ctl, const struct dlq_filter *filter, int6
     policy_destroy(dry.policy);
     sl_arena_destroy(dry.arena);
     sl_arena_destroy(dry.page_arena);
-    return ok ? CTL_DONE : ctl_fail(&err);
+    if (!ok)
+        return ctl_fail(&err);
+    return dry.total == 0 && dlq_filter_names_nothing(filter) ? CTL_FOUND : CTL_DONE;
 }

@@ -154,13 +154,13 @@ static bool has_missing(const struct gap *gap)
 static const struct gap_limits LIMITS = {
     .sender = "GitHub", .keeps_days = 3, .rate_min = 1, .rate_max = 100, .rate_default = 1};
 
-static enum ctl_exit close_gap(struct ctl *ctl, struct ask *ask, struct gap *gap, const struct gap_span *order)
+static enum ctl_exit close_gap(struct ctl *ctl, struct ask *ask, struct gap *gap, const struct gap_span *span)
 {
     struct sl_err err = {0};
     const struct cloud_account *account = NULL;
     struct github_hook hook;
     size_t asked = 0;
-    struct page page = {.gap = gap, .since_ms = order->since_ms, .until_ms = order->until_ms};
+    struct page page = {.gap = gap, .since_ms = span->since_ms, .until_ms = span->until_ms};
     if (!ask_account(ask, CLOUD_GITHUB, &account, &err) || !choose_hook(ctl, ask, account, &hook, &err) ||
         !list_deliveries(ask, account, hook.id, &page, &err))
         return ctl_fail(&err);
@@ -170,8 +170,8 @@ static enum ctl_exit close_gap(struct ctl *ctl, struct ask *ask, struct gap *gap
     page.successes = true;
     if (has_missing(gap) && !list_deliveries(ask, account, hook.id, &page, &err))
         return ctl_fail(&err);
-    if (!ctl->options.dry_run && (!ask_again(ask, account, hook.id, gap, order->rate, &asked, &err) ||
-                                  !gap_await(ctl, gap, order->wait_s, &err)))
+    if (!ctl->options.dry_run &&
+        (!ask_again(ask, account, hook.id, gap, span->rate, &asked, &err) || !gap_await(ctl, gap, span->wait_s, &err)))
         return gap_fail(ctl, gap, asked, ACTION, &err);
     return gap_report(ctl, gap, asked, ACTION);
 }
@@ -179,10 +179,10 @@ static enum ctl_exit close_gap(struct ctl *ctl, struct ask *ask, struct gap *gap
 enum ctl_exit github_redeliver_run(struct ctl *ctl)
 {
     struct sl_err err = {0};
-    struct gap_span order = {0};
+    struct gap_span span = {0};
     struct gap gap;
     struct ask ask;
-    if (!gap_read_span(ctl, &LIMITS, &order, &err)) {
+    if (!gap_read_span(ctl, &LIMITS, &span, &err)) {
         (void)ctl_fail(&err);
         return CTL_USAGE;
     }
@@ -194,7 +194,7 @@ enum ctl_exit github_redeliver_run(struct ctl *ctl)
     }
     progress_catch_signals();
     ask.stopping = progress_stopping;
-    enum ctl_exit code = close_gap(ctl, &ask, &gap, &order);
+    enum ctl_exit code = close_gap(ctl, &ask, &gap, &span);
     ask_deinit(&ask);
     gap_deinit(&gap);
     return code;

@@ -120,6 +120,9 @@ enum ctl_exit events_tail(struct ctl *ctl)
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, POLL_MS);
         if (!message)
             continue;
+        /* what came meanwhile is gone from the log: to go on would hide that */
+        if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+            ok = sl_kafka_err(&err, message->err, "following " SL_TOPIC_OUTCOMES);
         shown += show(ctl, message);
         rd_kafka_message_destroy(message);
     }

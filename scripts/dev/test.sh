@@ -32,17 +32,12 @@ cmd_test() {
 
 # The system's tests wait for servers much of their time: what the fuzzers need they find beside them.
 test_suites() { # suites …
-    local suite
-    if [[ " $* " != *" fuzz "* || " $* " != *" system "* ]]; then
-        for suite in "$@"; do
-            "test_${suite}"
-        done
-        return 0
-    fi
+    local suite way=alone
+    [[ " $* " != *" fuzz "* || " $* " != *" system "* ]] || way=beside
     for suite in "$@"; do
-        case "${suite}" in
-        fuzz) ;;
-        system)
+        case "${way} ${suite}" in
+        "beside fuzz") ;;
+        "beside system")
             test_fuzz_begin
             test_system
             test_fuzz_end

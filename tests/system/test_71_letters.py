@@ -159,8 +159,9 @@ def test_what_is_meant_must_be_said(world):
     assert "which letters" in ctl(world, "dlq", "replay", code=2)
     assert "which letters" in ctl(world, "dlq", "discard", "--yes", code=2)
     assert "no dead letter" in ctl(world, "dlq", "show", "nothing-of-that-name", code=1)
-    assert "has the id nothing-of-that-name" in ctl(world, "dlq", "replay", "nothing-of-that-name", code=1)
-    assert "has the id nothing-of-that-name" in ctl(world, "dlq", "discard", "nothing-of-that-name", "--yes", code=1)
+    for way in ("--yes", "--dry-run"):
+        for verb in ("replay", "discard"):
+            assert "has the id nothing-of-that-name" in ctl(world, "dlq", verb, "nothing-of-that-name", way, code=1)
     assert "is no time" in ctl(world, "dlq", "list", "--since", "yesterday", code=2)
     assert "does not take --canary" in ctl(world, "dlq", "discard", "--all", "--canary", "3", code=2)
     assert "0 published again" in ctl(world, "dlq", "replay", "--user", "nobody-at-all")

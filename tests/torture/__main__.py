@@ -2,7 +2,6 @@
 
 import argparse
 import datetime
-import json
 import os
 import pathlib
 import shutil
@@ -247,9 +246,7 @@ def about_of(options):
 def write_evidence(folder, report):
     """What was found, and the histories of those it is about: nothing is left of the system after a second run."""
     path = folder / "violations.json"
-    found = [{"invariant": row.invariant, "violations": row.violations, "stories": row.stories}
-             for row in report.findings if not row.held]
-    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    report.write_json(path)
     shutil.copyfile(folder / "load.jsonl", folder / "load-violated.jsonl")
     say(f"what was found, with the histories: {path}")
 

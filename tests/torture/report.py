@@ -79,7 +79,8 @@ class Report:
                 "faults": [{**dataclasses.asdict(record.entry), "began_s": record.began_s, "ended_s": record.ended_s,
                             "hits": record.hits, "problem": record.problem} for record in self.records],
                 "findings": [{"invariant": finding.invariant, "held": finding.held, "checked": finding.checked,
-                              "violations": list(finding.violations)} for finding in self.findings]}
+                              "violations": list(finding.violations), "stories": finding.stories}
+                             for finding in self.findings]}
 
     def write_json(self, path):
         pathlib.Path(path).write_text(json.dumps(self.as_json(), indent=1, default=str) + "\n", encoding="utf-8")

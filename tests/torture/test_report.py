@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from .__main__ import write_evidence
 from .faults import KINDS, Record
 from .finding import Finding
 from .report import Report
@@ -16,7 +17,8 @@ def report():
     records = [Record(Entry(3.0, "kill", "worker-1", {}, 2.0), 3.1, 5.2, 1),
                Record(Entry(9.0, "kill", "worker-2", {}, 2.0), problem="passed over"),
                Record(Entry(9.5, "cut", "*/kafka", {}, 0.1), 9.5, 10.2, 17)]
-    findings = [Finding("decided once", True, 10, []), Finding("no orphan", False, 7, [f"server {n}" for n in range(9)])]
+    findings = [Finding("decided once", True, 10, []), Finding("no orphan", False, 7, [f"server {n}" for n in range(9)],
+                                                             stories={"user-1": ["provision"]})]
     about = {"seed": 4, "date": "2026-01-01", "minutes": 3, "events": 10, "workers": 2, "ingresses": 2}
     return Report(about, records, {"sent": 10, "2xx": 9}, findings, {"wal-full": "nothing can be mounted"})
 
@@ -53,6 +55,14 @@ def test_json_has_everything(report, tmp_path):
     document = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert document["held"] is False and len(document["faults"]) == 3
     assert document["findings"][1]["violations"][-1] == "server 8"
+    assert document["findings"][1]["stories"] == {"user-1": ["provision"]}
+
+
+def test_evidence_is_what_was_found_and_what_was_sent(report, tmp_path):
+    (tmp_path / "load.jsonl").write_text("sent\n", encoding="utf-8")
+    write_evidence(tmp_path, report)
+    assert json.loads((tmp_path / "violations.json").read_text(encoding="utf-8")) == report.as_json()
+    assert (tmp_path / "load-violated.jsonl").read_text(encoding="utf-8") == "sent\n"
 
 
 def test_junit_has_a_case_for_each_invariant(report, tmp_path):
