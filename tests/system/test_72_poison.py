@@ -13,7 +13,6 @@ USERS = 1000
 SENDERS = 16
 LATER = 6
 PAIRS_MAX = 5  # of runs with and without a poison: what else the machine does differs from run to run
-HALVINGS_MAX = 9  # of a batch of 500
 
 
 def send_one(world, here, user_id):
@@ -70,21 +69,15 @@ class Victim:
         return [found.get(each) for each in (self.event, *self.later)]
 
 
-def halvings(world):
-    return sum(world.system.log(f"worker-{n + 1}").count("looking for the event") for n in range(world.system.workers))
-
-
 def test_a_poison_event_costs_nobody_else_time_and_its_user_nothing(world):
     p99_s(world)  # warm
     clean, poisoned, victims = [], [], []
-    before = halvings(world)
     try:
         while not poisoned or (min(poisoned) > 2 * min(clean) and len(poisoned) < PAIRS_MAX):
             clean.append(p99_s(world))
             victims.append(Victim(world))
             poisoned.append(p99_s(world, victims[-1].send))
         assert min(poisoned) <= 2 * min(clean), f"p99 with a poison {poisoned}, without {clean}"
-        assert halvings(world) - before <= HALVINGS_MAX * len(victims)
         for victim in victims:
             until(lambda victim=victim: victim.outcomes() == ["dead"] + ["held"] * LATER, "the hold")
             victim.poison.cure()

@@ -13,6 +13,8 @@ from kit.wait import until
 
 from .conftest import EVENTS, header
 
+HALVINGS_MAX = 7  # to find one among at most 128
+
 
 def subscription(customer, user=None, status="active", subscription_id=None, **more):
     return stripe_events.subscription(subscription_id or stripe_events.new_id("sub"), customer, status,
@@ -287,6 +289,7 @@ def test_one_event_that_breaks_its_transaction_is_buried_alone_and_its_user_held
     held.release()
     bench.decided(ids + later)
     bench.outcome(poison, "dead")
+    assert 1 <= worker.metric("sluice_worker_batch_halvings_total") <= HALVINGS_MAX  # and not one try after another
     letter = bench.rows("SELECT id, stage, cause, status, user_id, attempts, error FROM sluice.dead_letters"
                         " WHERE event_id = %s", poison)[0]
     assert letter[1:6] == ("commit", "database", "open", user, 1)
